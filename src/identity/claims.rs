@@ -1,0 +1,175 @@
+//! What a provider says of a person.
+
+use crate::names::ProviderName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// The identity of a person at one provider (OpenID Connect Core, section 2: `iss` and `sub`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The issuer, as its ID tokens name it: compared to the letter.
+    pub issuer: String,
+    /// The subject: compared to the letter.
+    pub sub: String,
+}
+
+/// How one provider tells groups.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GroupsSettings {
+    /// Path of the claim that lists the groups: `groups`, or nested as in `realm_access.roles`.
+    #[serde(default = "default_claim")]
+    pub claim: String,
+    /// What it means when the claim is absent.
+    #[serde(default)]
+    pub absent: WhenAbsent,
+}
+
+fn default_claim() -> String {
+    "groups".to_owned()
+}
+
+impl Default for GroupsSettings {
+    fn default() -> Self {
+        Self { claim: default_claim(), absent: WhenAbsent::default() }
+    }
+}
+
+/// What an absent groups claim means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenAbsent {
+    /// The provider did not say: nothing new is granted, nothing is taken away before its end.
+    #[default]
+    Unknown,
+    /// The person is in no group.
+    Empty,
+}
+
+/// The groups of a person, or that they are not known. Unknown is neither empty nor unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Groups {
+    /// All groups the provider lists.
+    Known(BTreeSet<String>),
+    /// The provider did not list them; why, in words.
+    Unknown(String),
+}
+
+/// Claims about a person, verified or supposed: what a policy looks at. Only [`Claims`] let anybody in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimSet {
+    provider: ProviderName,
+    values: Map<String, Value>,
+    groups: Groups,
+}
+
+impl ClaimSet {
+    /// The claims `values` as `provider` sends them.
+    pub fn new(provider: ProviderName, values: Map<String, Value>, settings: &GroupsSettings) -> Self {
+        let groups = groups(&values, settings);
+        Self { provider, values, groups }
+    }
+
+    /// The provider that said so.
+    pub fn provider(&self) -> &ProviderName {
+        &self.provider
+    }
+
+    /// The groups of the person.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// All claims.
+    pub fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
+    /// The claim at `path`: a claim of that very name (`https://example.com/groups`, where names hold dots),
+    /// else one nested at each dot (`address.country`). `None` where it is absent or null.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        lookup(&self.values, path)
+    }
+
+    /// The claim at `path` if it is a text.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.get(path).and_then(Value::as_str)
+    }
+
+    /// The e-mail address, where the provider says that it is verified.
+    pub fn verified_email(&self) -> Option<&str> {
+        (self.get("email_verified") == Some(&Value::Bool(true))).then(|| self.text("email")).flatten()
+    }
+}
+
+fn lookup<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let found = values.get(path).or_else(|| {
+        let (head, rest) = path.split_once('.')?;
+        lookup(values.get(head)?.as_object()?, rest)
+    });
+    found.filter(|value| !value.is_null())
+}
+
+fn groups(values: &Map<String, Value>, settings: &GroupsSettings) -> Groups {
+    let claim = &settings.claim;
+    match lookup(values, claim) {
+        Some(Value::Array(items)) => {
+            let named: Option<BTreeSet<String>> =
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+            named.map_or_else(
+                || Groups::Unknown(format!("claim {claim} holds more than names")),
+                Groups::Known,
+            )
+        }
+        Some(Value::String(one)) => Groups::Known(BTreeSet::from([one.clone()])),
+        Some(_) => Groups::Unknown(format!("claim {claim} is not a list of names")),
+        // Entra sends these instead of the list above 200 groups.
+        None if overage(values, claim) => Groups::Unknown(format!("too many groups for claim {claim}")),
+        None if settings.absent == WhenAbsent::Empty => Groups::Known(BTreeSet::new()),
+        None => Groups::Unknown(format!("claim {claim} is absent")),
+    }
+}
+
+fn overage(values: &Map<String, Value>, claim: &str) -> bool {
+    let elsewhere =
+        values.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim));
+    let flagged = matches!(values.get("hasgroups"), Some(Value::Bool(true)))
+        || values.get("hasgroups").and_then(Value::as_str) == Some("true");
+    elsewhere || flagged
+}
+
+/// Claims that a provider has vouched for. Only verification makes them, so whoever holds some need not ask
+/// whether they are genuine.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    subject: Subject,
+    set: ClaimSet,
+    /// When the provider said so.
+    issued_at: Timestamp,
+    /// The provider's own session, where it names one (`sid`).
+    sid: Option<String>,
+}
+
+impl Claims {
+    /// Who it is.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What is said of them.
+    pub fn set(&self) -> &ClaimSet {
+        &self.set
+    }
+
+    /// When the provider said so (`iat`).
+    pub fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// The provider's session id (`sid`), where it sends one.
+    pub fn sid(&self) -> Option<&str> {
+        self.sid.as_deref()
+    }
+}

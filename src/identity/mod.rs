@@ -1,0 +1,6 @@
+//! Who somebody is, on the word of their identity provider: issuer and subject, and the claims beside them.
+//! Nothing else identifies a person; an e-mail address is an attribute.
+
+mod claims;
+
+pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};

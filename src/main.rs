@@ -1,0 +1,3 @@
+//! The guestpass binary: parse, run, exit code.
+
+fn main() {}

@@ -7,7 +7,11 @@
 // In the walls: anyone may use them, they use no one.
 pub mod clock;
 pub mod names;
+pub mod page;
 
 // Ground floor: facts. No IO, no async, time is an argument.
 pub mod account;
 pub mod identity;
+
+// Second floor: decisions.
+pub mod session;

@@ -1,0 +1,160 @@
+//! How every door speaks: a quiet page to a person, `application/problem+json` (RFC 9457) to everything else,
+//! with the same facts in both. A page says what is, why, and what one can do now.
+
+mod render;
+
+use http::{HeaderMap, Method, StatusCode};
+
+/// Who asks, and so what they can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A person who navigates: gets HTML, and may be sent elsewhere.
+    Person,
+    /// A script or a program: gets problem+json and a status that says it.
+    Program,
+}
+
+impl Reader {
+    /// Tells a top-level navigation from everything else: GET or HEAD with `Sec-Fetch-Mode: navigate`, or, from
+    /// browsers that do not say, `Accept: text/html`. Only such a request may start a sign-in.
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let safe = method == Method::GET || method == Method::HEAD;
+        let navigates = match text("sec-fetch-mode") {
+            Some(mode) => mode == "navigate" && matches!(text("sec-fetch-dest"), None | Some("document")),
+            None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+        };
+        let upgrade = headers.contains_key(http::header::UPGRADE);
+        if safe && navigates && !upgrade { Self::Person } else { Self::Program }
+    }
+}
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// A stable code that programs and support may rely on, such as `no_role`.
+    pub reason: &'static str,
+    /// What is, in one sentence.
+    pub title: String,
+    /// Why, and what follows.
+    pub detail: String,
+    /// Who is signed in, as shown to them.
+    pub signed_in_as: Option<String>,
+    /// What one can do now: links, most useful first.
+    pub actions: Vec<Action>,
+    /// After how many seconds to ask again: a person's page does so by itself.
+    pub retry_after: Option<u32>,
+    /// Names this very answer in our log, so that support can find it, such as `7F3K-2M`.
+    pub reference: Option<String>,
+}
+
+/// A link or a button on a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What it says.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+    /// Whether it changes something, and so is a button that posts.
+    pub posts: bool,
+}
+
+impl Page {
+    /// A page that says `title` and `detail`, with the code `reason`.
+    pub fn new(
+        status: StatusCode,
+        reason: &'static str,
+        title: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            reason,
+            title: title.into(),
+            detail: detail.into(),
+            signed_in_as: None,
+            actions: Vec::new(),
+            retry_after: None,
+            reference: None,
+        }
+    }
+
+    /// Says who is signed in.
+    pub fn signed_in_as(mut self, who: impl Into<String>) -> Self {
+        self.signed_in_as = Some(who.into());
+        self
+    }
+
+    /// Offers a link.
+    pub fn link(mut self, label: impl Into<String>, href: impl Into<String>) -> Self {
+        self.actions.push(Action { label: label.into(), href: href.into(), posts: false });
+        self
+    }
+
+    /// Asks to come again after so many seconds.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Names the answer, so that support can find it in the log.
+    pub fn reference(mut self, reference: impl Into<String>) -> Self {
+        self.reference = Some(reference.into());
+        self
+    }
+
+    /// The account in the app called `app` is not ready yet.
+    pub fn preparing(app: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "preparing",
+            format!("Preparing your account in {app}."),
+            "This takes a few seconds the first time. The page moves on by itself.",
+        )
+        .retry_after(1)
+    }
+
+    /// Nobody is signed in, and the request is not one that could be sent to sign in.
+    pub fn sign_in_needed() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "sign_in_needed",
+            "Sign in first.",
+            "This needs a signed-in person. Open the address in a browser to sign in.",
+        )
+    }
+
+    /// Signed in, but no role opens the app called `app`.
+    pub fn no_role(app: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "no_role",
+            format!("You don't have access to {app}."),
+            "No role matches. Ask whoever invited you, or sign in with another account.",
+        )
+    }
+
+    /// The store cannot be asked, so nobody can be let in.
+    pub fn store_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_unavailable",
+            "We can't check your access right now.",
+            "Our own records can't be read or written. Nothing is lost; we try again every few seconds.",
+        )
+        .retry_after(5)
+    }
+
+    /// The identity provider does not answer.
+    pub fn provider_unavailable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_unavailable",
+            "We can't reach the sign-in service.",
+            "People who are signed in can go on working. We try again every few seconds.",
+        )
+        .retry_after(5)
+    }
+}

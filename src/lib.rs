@@ -8,10 +8,15 @@
 pub mod clock;
 pub mod names;
 pub mod page;
+pub mod seal;
 
 // Ground floor: facts. No IO, no async, time is an argument.
 pub mod account;
+pub mod audit;
 pub mod identity;
+
+// First floor: memory.
+pub mod store;
 
 // Second floor: decisions.
 pub mod session;

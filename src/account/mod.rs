@@ -5,6 +5,6 @@ mod desired;
 mod grant;
 mod step;
 
-pub use desired::{Desired, Profile};
-pub use grant::{Because, Terms};
+pub use desired::{Bearer, Desired, Profile};
+pub use grant::{Because, End, Grant, Terms};
 pub use step::{Actual, Seen, Step, next_step};

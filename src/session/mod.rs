@@ -1,83 +1,39 @@
-//! Who is there: from a cookie to a live session, read from memory when warm.
+//! Who is there: from a cookie's value to a live session, read from memory when warm.
 
-use crate::account::Because;
-use crate::names::{AppName, ProviderName, RoleName, SessionId, SignInId, UserId};
-use jiff::Timestamp;
+pub use crate::store::{Access, Account, Held, Person, Session, Unavailable};
 
-/// A live sign-in on one host, with all that the gate needs to judge a request without asking anybody.
-#[derive(Debug)]
-pub struct Session {
-    /// Which session.
-    pub id: SessionId,
-    /// The sign-in it hangs on; revoking that ends all its sessions.
-    pub sign_in: SignInId,
-    /// Whose.
-    pub user: UserId,
-    /// The host whose cookie it is; it opens no other.
-    pub host: String,
-    /// Who they are.
-    pub person: Person,
-    /// When the session itself ends.
-    pub until: Timestamp,
-    /// What they hold, and what they held, for each app.
-    pub access: Vec<Access>,
+use crate::store::{Store, token_hash};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Finds sessions. Cheap to clone; made for the gateway's workers, which never touch the store themselves.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    /// Where the store's connections live.
+    main: Handle,
 }
 
-/// A person as their identity provider names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The provider they signed in at, as the configuration calls it.
-    pub provider: ProviderName,
-    /// The provider's issuer.
-    pub issuer: String,
-    /// The provider's subject.
-    pub sub: String,
-    /// What people call them.
-    pub display_name: Option<String>,
-    /// Their verified e-mail address.
-    pub email: Option<String>,
-}
-
-/// What one person has in one app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// The app.
-    pub app: AppName,
-    /// Grants, ended ones too, so that a page can say when and why.
-    pub held: Vec<Held>,
-    /// The account behind it.
-    pub account: Account,
-}
-
-/// A grant as the gate sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The role.
-    pub role: RoleName,
-    /// Half-open: at this moment it is over. Compared with the clock on every request.
-    pub until: Timestamp,
-    /// Why it ends, or ended, then.
-    pub because: Because,
-    /// Whether it was ended for good; then `until` is when. The clock cannot bring it back.
-    pub ended: bool,
-}
-
-impl Held {
-    /// Whether it opens anything at `now`.
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        !self.ended && now < self.until
+impl Sessions {
+    /// Finds sessions in `store`, whose connections live on the runtime `main`.
+    pub fn new(store: Store, main: Handle) -> Self {
+        Self { store, main }
     }
-}
 
-/// How far the account in the app's target is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Account {
-    /// The app has no accounts of its own.
-    NotNeeded,
-    /// Being made, or made anew, or enabled; the person waits.
-    Preparing,
-    /// It exists and may be used; the target's own id.
-    Ready(String),
-    /// The target refused it; an operator sees why.
-    Stuck,
+    /// The session with this cookie value, if it is in memory and still holds.
+    pub fn cached(&self, token: &str) -> Option<Arc<Session>> {
+        self.store.cached_session(&token_hash(token))
+    }
+
+    /// The session with this cookie value; `None` where there is none or it was revoked.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store cannot be asked: that is not a no.
+    pub async fn find(&self, token: &str) -> Result<Option<Arc<Session>>, Unavailable> {
+        let (store, token) = (self.store.clone(), token_hash(token));
+        if let Some(session) = store.cached_session(&token) {
+            return Ok(Some(session));
+        }
+        self.main.spawn(async move { store.session(&token).await }).await.map_err(|_| Unavailable)?
+    }
 }

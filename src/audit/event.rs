@@ -1,0 +1,133 @@
+//! All that can happen, one enum, and how it is written down.
+
+use crate::names::{
+    AccountId, AppName, EventId, GrantId, ProviderName, RoleName, SignInId, TargetName, VaultId,
+};
+use crate::seal::{random_bytes, sha256_text};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The version of the leaf's form.
+const VERSION: u32 = 1;
+
+/// What happened. Holds nothing personal: that goes into [`Entry::personal`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are ids and names that say themselves")]
+pub enum Event {
+    /// Somebody signed in; policy was asked, and what they should have was written.
+    SignedIn { provider: ProviderName, sign_in: SignInId, first: bool },
+    /// Somebody whom the provider vouched for was not let in.
+    SignInRefused { provider: ProviderName, app: Option<AppName>, reason: String, reference: String },
+    /// A sign-in was carried over to an app's host.
+    SessionOpened { app: AppName, sign_in: SignInId },
+    /// A person signed out.
+    SignedOut { sign_in: SignInId },
+    /// A sign-in was ended by somebody else.
+    SessionRevoked { sign_in: SignInId },
+    /// Time ran out for these grants.
+    AccessEnded { grants: Vec<GrantId> },
+    /// A grant was ended before its time.
+    GrantEnded { grant: GrantId, app: AppName, role: RoleName },
+    /// A grant got another end, and is open until then.
+    GrantExtended { grant: GrantId, app: AppName, role: RoleName, until: Timestamp },
+    /// A person was shut out: sessions revoked, every account to be disabled.
+    PersonRevoked,
+    /// A person who was shut out may come in again, if policy says so.
+    PersonRestored,
+    /// A step was taken in a target.
+    AccountChanged { account: AccountId, target: TargetName, step: String },
+    /// A fresh look found the account as it should be.
+    AccountSettled { account: AccountId, target: TargetName, state: String },
+    /// The target refuses, or has failed for long; an operator is needed.
+    AccountStuck { account: AccountId, target: TargetName },
+    /// An operator asked to try again now.
+    AccountRetried { account: AccountId, target: TargetName },
+}
+
+impl Event {
+    /// The event's name in the record, such as `signed_in`.
+    pub fn name(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value["event"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The person whom it is about.
+    Person,
+    /// An operator, by the name of their account on the machine.
+    Operator(String),
+    /// The clock: an end that was written down came.
+    Clock,
+    /// The worker that brings targets to what should be.
+    Provisioner,
+}
+
+/// One event with everything that is recorded beside it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What happened.
+    pub event: Event,
+    /// Who did it.
+    pub actor: Actor,
+    /// Why: `first_login`, `login`, `deadline`, an operator's words.
+    pub cause: String,
+    /// About whom; `None` only where no person is known.
+    pub person: Option<VaultId>,
+    /// The policy that decided, where one did.
+    pub policy: Option<String>,
+    /// Claims, names, before and after: an object that is sealed for the person.
+    pub personal: Value,
+}
+
+/// What is kept of an entry for ever: this text, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// Which event.
+    pub id: EventId,
+    /// The leaf itself, JSON with its members in a fixed order.
+    pub text: String,
+    /// What is to be sealed beside it: `{"salt", "sealed"}`, with actor, cause and personal values as the text
+    /// that the commitment is over.
+    pub opening: String,
+}
+
+impl Entry {
+    /// The entry as it is written at `at`.
+    pub fn leaf(&self, at: Timestamp) -> Leaf {
+        let id = EventId::random();
+        let salt = sha256_text(&[&random_bytes()]);
+        // Who the operator was and why is about people too, so it is committed to and sealed with the rest.
+        let sealed =
+            json!({ "actor": self.actor, "cause": self.cause, "personal": self.personal }).to_string();
+        let commitment = sha256_text(&[b"guestpass commitment", salt.as_bytes(), sealed.as_bytes()]);
+        let leaf = json!({
+            "v": VERSION,
+            "id": id,
+            "at": at,
+            "actor": self.actor.kind(),
+            "person": self.person,
+            "policy": self.policy,
+            "what": self.event,
+            "commitment": commitment,
+        });
+        let opening = json!({ "salt": salt, "sealed": sealed }).to_string();
+        Leaf { id, text: leaf.to_string(), opening }
+    }
+}
+
+impl Actor {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Operator(_) => "operator",
+            Self::Clock => "clock",
+            Self::Provisioner => "provisioner",
+        }
+    }
+}

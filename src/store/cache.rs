@@ -1,0 +1,107 @@
+//! Sessions in memory. A commit that touches a person makes theirs stale; whoever holds one notices.
+
+use super::sessions::{Session, TokenHash};
+use crate::names::UserId;
+use moka::sync::Cache as Moka;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How many sessions are kept in memory; the others are read when they are needed.
+const SESSIONS: u64 = 1_000_000;
+
+/// How long a session that nobody uses stays in memory.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// The store cannot say whether somebody is there. Not an answer: neither yes nor no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store cannot be read")]
+pub struct Unavailable;
+
+/// Shared by all cached sessions of one person: whether what they say still holds.
+#[derive(Debug, Default)]
+pub(super) struct Mark {
+    stale: AtomicBool,
+    bell: Notify,
+}
+
+impl Mark {
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn stale(&self) {
+        let rung = self.bell.notified();
+        tokio::pin!(rung);
+        // Listen first, look then: a bell between the two is not missed.
+        rung.as_mut().enable();
+        if !self.is_stale() {
+            rung.await;
+        }
+    }
+}
+
+pub(super) struct Cache {
+    sessions: Moka<TokenHash, Arc<Session>>,
+    marks: Mutex<HashMap<UserId, Weak<Mark>>>,
+    evictions: AtomicU64,
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self {
+            sessions: Moka::builder().max_capacity(SESSIONS).time_to_idle(IDLE).build(),
+            marks: Mutex::default(),
+            evictions: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn get(&self, token: &TokenHash) -> Option<Arc<Session>> {
+        self.sessions.get(token).filter(|session| session.is_current())
+    }
+
+    /// The number of evictions so far: to be read before a session is, and given to [`Cache::insert`] after.
+    pub(super) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Acquire)
+    }
+
+    /// The mark for what was read of `user`; `None` where somebody was evicted since `before`, so that what was
+    /// read may be old and must be read again.
+    pub(super) fn mark(&self, user: UserId, before: u64) -> Option<Arc<Mark>> {
+        let mut marks = self.marks();
+        if self.evictions() != before {
+            return None;
+        }
+        if let Some(mark) = marks.get(&user).and_then(Weak::upgrade) {
+            return Some(mark);
+        }
+        if marks.len() == marks.capacity() {
+            marks.retain(|_, mark| mark.strong_count() > 0);
+        }
+        let mark = Arc::new(Mark::default());
+        marks.insert(user, Arc::downgrade(&mark));
+        Some(mark)
+    }
+
+    pub(super) fn insert(&self, token: TokenHash, session: Arc<Session>) {
+        self.sessions.insert(token, session);
+    }
+
+    pub(super) fn evict(&self, users: &[UserId]) {
+        let mut marks = self.marks();
+        self.evictions.fetch_add(1, Ordering::AcqRel);
+        for user in users {
+            if let Some(mark) = marks.remove(user).and_then(|mark| mark.upgrade()) {
+                mark.stale.store(true, Ordering::Release);
+                mark.bell.notify_waiters();
+            }
+        }
+    }
+
+    fn marks(&self) -> MutexGuard<'_, HashMap<UserId, Weak<Mark>>> {
+        // Nothing is left half-done under this lock, so a panic elsewhere does not spoil it.
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,49 @@
+//! What makes this store one of a kind.
+
+use super::{Error, Tx};
+use crate::clock::from_micros;
+use crate::identity::SigningKey;
+use crate::seal::{Sealer, random_text};
+use jiff::Timestamp;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Row, query};
+
+const SIGNING_KEY: &str = "instance signing_key";
+
+/// The instance that a store belongs to.
+pub struct Instance {
+    /// Goes into every external id, so that two gateways never take each other's accounts for their own.
+    pub id: String,
+    /// Signs the assertions that apps verify.
+    pub signing_key: SigningKey,
+    /// The latest time that was written before this run began: the clock must not be believed below it.
+    pub high_water: Timestamp,
+}
+
+impl Instance {
+    pub(super) async fn load(pool: &SqlitePool, sealer: &Sealer, now: Timestamp) -> Result<Self, Error> {
+        let fresh = SigningKey::generate().map_err(|error| Error::Unreadable(error.to_string()))?;
+        query("INSERT INTO instance (one, id, high_water, signing_key) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(random_text())
+            .bind(now.as_microsecond())
+            .bind(sealer.seal(SIGNING_KEY, fresh.pkcs8())?)
+            .execute(pool)
+            .await?;
+        let row = query("SELECT id, high_water, signing_key FROM instance").fetch_one(pool).await?;
+        let pkcs8 = sealer.open(SIGNING_KEY, row.try_get("signing_key")?)?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            signing_key: SigningKey::from_pkcs8(&pkcs8)
+                .map_err(|error| Error::Unreadable(error.to_string()))?,
+            high_water: from_micros(row.try_get("high_water")?),
+        })
+    }
+}
+
+pub(super) async fn raise_high_water(tx: &mut Tx) -> Result<(), Error> {
+    query("UPDATE instance SET high_water = max(high_water, $1)")
+        .bind(tx.now.as_microsecond())
+        .execute(&mut *tx.inner)
+        .await?;
+    Ok(())
+}

@@ -6,6 +6,7 @@
 
 // In the walls: anyone may use them, they use no one.
 pub mod clock;
+pub mod loopback;
 pub mod names;
 pub mod page;
 pub mod seal;
@@ -16,6 +17,7 @@ pub mod audit;
 pub mod identity;
 
 // First floor: memory.
+pub mod issuer;
 pub mod store;
 
 // Second floor: decisions.

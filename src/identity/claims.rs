@@ -1,7 +1,6 @@
 //! What a provider says of a person.
 
 use crate::names::ProviderName;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -146,13 +145,14 @@ fn overage(values: &Map<String, Value>, claim: &str) -> bool {
 pub struct Claims {
     subject: Subject,
     set: ClaimSet,
-    /// When the provider said so.
-    issued_at: Timestamp,
-    /// The provider's own session, where it names one (`sid`).
-    sid: Option<String>,
 }
 
 impl Claims {
+    /// For `verify` alone.
+    pub(super) fn vouched(subject: Subject, set: ClaimSet) -> Self {
+        Self { subject, set }
+    }
+
     /// Who it is.
     pub fn subject(&self) -> &Subject {
         &self.subject
@@ -163,13 +163,8 @@ impl Claims {
         &self.set
     }
 
-    /// When the provider said so (`iat`).
-    pub fn issued_at(&self) -> Timestamp {
-        self.issued_at
-    }
-
-    /// The provider's session id (`sid`), where it sends one.
+    /// The provider's own session (`sid`), where it names one.
     pub fn sid(&self) -> Option<&str> {
-        self.sid.as_deref()
+        self.set.text("sid")
     }
 }

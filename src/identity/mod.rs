@@ -3,6 +3,8 @@
 
 mod claims;
 mod keys;
+mod verify;
 
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};
 pub use keys::SigningKey;
+pub use verify::{Expected, Unverified};

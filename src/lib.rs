@@ -15,10 +15,12 @@ pub mod seal;
 pub mod account;
 pub mod audit;
 pub mod identity;
+pub mod policy;
 
 // First floor: memory.
 pub mod issuer;
 pub mod store;
 
 // Second floor: decisions.
+pub mod lifecycle;
 pub mod session;

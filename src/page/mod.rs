@@ -3,6 +3,7 @@
 
 mod render;
 
+use crate::seal::random_bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 /// Who asks, and so what they can read.
@@ -157,4 +158,12 @@ impl Page {
         )
         .retry_after(5)
     }
+}
+
+/// A short name for one answer, easy to read out and hard to guess: `7F3K-2M`.
+pub fn reference() -> String {
+    // Without 0 and O, 1 and I, which people mix up on the telephone.
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let letters = random_bytes().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
+    format!("{}-{}", letters[..4].iter().collect::<String>(), letters[4..6].iter().collect::<String>())
 }

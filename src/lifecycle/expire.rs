@@ -1,0 +1,78 @@
+//! Time is up. The gate has closed by itself, for it asks the clock; here the end is written down, so that the
+//! accounts follow.
+
+use super::Lifecycle;
+use super::login::facts;
+use crate::account::Grant;
+use crate::audit::{Actor, Entry, Event};
+use crate::names::UserId;
+use crate::store::Error;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+/// How many people are read at a time.
+const BATCH: u32 = 100;
+
+/// How long to wait after the store has failed.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Ends what is over, sleeping until the earliest end or until something was committed, for as long as `stop` lets it.
+pub async fn run(lifecycle: Lifecycle, stop: CancellationToken) {
+    let mut bell = lifecycle.0.store.bell();
+    let clock = lifecycle.0.clock.clone();
+    loop {
+        bell.mark_unchanged();
+        let next = match lifecycle.end_what_is_over().await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "ends not recorded; the gate keeps them all the same");
+                Some(clock.now() + AFTER_FAILURE)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = bell.changed() => {}
+            () = clock.sleep_until(next.unwrap_or(Timestamp::MAX)) => {}
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Records every end that has come; returns when the next one comes.
+    async fn end_what_is_over(&self) -> Result<Option<Timestamp>, Error> {
+        loop {
+            let people = self.0.store.people_to_end(self.0.clock.now(), BATCH).await?;
+            if people.is_empty() {
+                return self.0.store.next_end().await;
+            }
+            for user in people {
+                self.expire(user).await?;
+            }
+        }
+    }
+
+    async fn expire(&self, user: UserId) -> Result<(), Error> {
+        let mut tx = self.0.store.begin(self.0.clock.now()).await?;
+        let now = tx.now();
+        let Some(person) = tx.user(user).await? else { return Ok(()) };
+        let before: Vec<Grant> =
+            tx.grants(user).await?.into_iter().filter(|grant| !grant.ended && !grant.is_live(now)).collect();
+        let after: Vec<Grant> = before.iter().cloned().map(|grant| grant.close_if_over(now)).collect();
+        for grant in &after {
+            tx.save_grant(user, grant, None).await?;
+            let (app, role) = (&grant.terms.app, &grant.terms.role);
+            tracing::info!(%app, %role, %user, ended = %grant.end.at, because = grant.end.because.short(), "access ended");
+        }
+        self.0.desire(&mut tx, user).await?;
+        let entry = Entry {
+            event: Event::AccessEnded { grants: after.iter().map(|grant| grant.id).collect() },
+            actor: Actor::Clock,
+            cause: "deadline".to_owned(),
+            person: Some(person.vault),
+            policy: None,
+            personal: json!({ "before": facts(&before), "after": facts(&after) }),
+        };
+        tx.commit(&entry).await
+    }
+}

@@ -26,7 +26,7 @@ impl Instance {
         query("INSERT INTO instance (one, id, high_water, signing_key) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(random_text())
             .bind(now.as_microsecond())
-            .bind(sealer.seal(SIGNING_KEY, fresh.pkcs8())?)
+            .bind(sealer.seal(SIGNING_KEY, &fresh.to_pkcs8().map_err(|error| Error::Unreadable(error.to_string()))?)?)
             .execute(pool)
             .await?;
         let row = query("SELECT id, high_water, signing_key FROM instance").fetch_one(pool).await?;

@@ -6,6 +6,7 @@
 
 // In the walls: anyone may use them, they use no one.
 pub mod clock;
+pub mod loopback;
 pub mod names;
 pub mod page;
 
@@ -15,3 +16,6 @@ pub mod identity;
 
 // Second floor: decisions.
 pub mod session;
+
+// Roof: assembly.
+pub mod demo;

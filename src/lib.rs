@@ -24,3 +24,6 @@ pub mod store;
 // Second floor: decisions.
 pub mod lifecycle;
 pub mod session;
+
+// Roof: assembly.
+pub mod demo;

@@ -1,7 +1,10 @@
 //! How every door speaks: a quiet page to a person, `application/problem+json` (RFC 9457) to everything else,
 //! with the same facts in both. A page says what is, why, and what one can do now.
 
+mod portal;
 mod render;
+
+pub use portal::{Portal, PortalRow, PortalState};
 
 use crate::seal::random_bytes;
 use http::{HeaderMap, Method, StatusCode};

@@ -8,14 +8,15 @@ use crate::identity::{Claims, Expected, GroupsSettings, Unverified};
 use crate::loopback::Resolver;
 use crate::names::ProviderName;
 use jiff::{SignedDuration, Timestamp};
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreJsonWebKeySet};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKeySet};
 use openidconnect::{
-    AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadataWithLogout, RedirectUrl,
-    RequestTokenError, Scope,
+    AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse,
+    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadataWithLogout,
+    RedirectUrl, RequestTokenError, Scope,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -98,7 +99,7 @@ pub struct Issuer {
     name: ProviderName,
     settings: Settings,
     redirect: RedirectUrl,
-    http: reqwest::Client,
+    http: Http,
     clock: Clock,
     known: Mutex<Option<Known>>,
 }
@@ -124,7 +125,7 @@ impl Issuer {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let redirect = RedirectUrl::new(redirect.to_string())?;
-        Ok(Self { name, settings, redirect, http, clock, known: Mutex::default() })
+        Ok(Self { name, settings, redirect, http: Http(http), clock, known: Mutex::default() })
     }
 
     /// The provider's name.
@@ -132,13 +133,14 @@ impl Issuer {
         &self.name
     }
 
-    /// Where to send a person who is to sign in, and what to remember of the attempt.
-    pub async fn authorize(&self) -> Result<(Url, Attempt), Error> {
+    /// Where to send a person who is to sign in, and what to remember of the attempt. With `again` the provider is
+    /// to ask who they are even if it knows.
+    pub async fn authorize(&self, again: bool) -> Result<(Url, Attempt), Error> {
         let known = self.known().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = CoreClient::from_provider_metadata((*known.metadata).clone(), self.client_id(), None)
             .set_redirect_uri(self.redirect.clone());
-        let request = client
+        let mut request = client
             .authorize_url(
                 CoreAuthenticationFlow::AuthorizationCode,
                 CsrfToken::new_random,
@@ -146,6 +148,9 @@ impl Issuer {
             )
             .add_scopes(self.settings.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge);
+        if again {
+            request = request.add_prompt(CoreAuthPrompt::Login);
+        }
         let (url, state, nonce) = request.url();
         let attempt = Attempt {
             state: state.into_secret(),
@@ -166,7 +171,7 @@ impl Issuer {
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| self.unavailable(error))?
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.verifier.clone()))
-            .request_async(&|request| self.send(request))
+            .request_async(&self.http)
             .await
             .map_err(|error| match error {
                 RequestTokenError::ServerResponse(answer) => {
@@ -262,7 +267,7 @@ impl Issuer {
 
     async fn discover(&self, issuer: &str) -> Result<ProviderMetadataWithLogout, Error> {
         let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|error| self.unavailable(error))?;
-        ProviderMetadataWithLogout::discover_async(issuer, &|request| self.send(request))
+        ProviderMetadataWithLogout::discover_async(issuer, &self.http)
             .await
             .map_err(|error| self.unavailable(error))
     }
@@ -274,8 +279,7 @@ impl Issuer {
         let Some(held) = cell.as_mut() else { return Ok(Arc::default()) };
         if held.read == known && now >= held.read + REREAD {
             held.read = now;
-            let keys =
-                CoreJsonWebKeySet::fetch_async(held.metadata.jwks_uri(), &|request| self.send(request)).await;
+            let keys = CoreJsonWebKeySet::fetch_async(held.metadata.jwks_uri(), &self.http).await;
             held.keys = Arc::new(keys.map_err(|error| self.unavailable(error))?);
         }
         Ok(held.keys.clone())
@@ -286,9 +290,9 @@ impl Issuer {
         endpoint: &Url,
         access_token: &str,
     ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
-        let request = self.http.get(endpoint.clone()).bearer_auth(access_token).build();
+        let request = self.http.0.get(endpoint.clone()).bearer_auth(access_token).build();
         let request = request.map_err(|error| self.unavailable(error))?;
-        let reply = self.send_request(request).await.map_err(|error| self.unavailable(error))?;
+        let reply = self.http.send(request).await.map_err(|error| self.unavailable(error))?;
         if !reply.status().is_success() {
             return Err(Error::Unavailable(
                 self.name.clone(),
@@ -298,13 +302,14 @@ impl Issuer {
         serde_json::from_slice(reply.body())
             .map_err(|error| Error::Unavailable(self.name.clone(), format!("userinfo is not JSON: {error}")))
     }
+}
 
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, SendError> {
-        self.send_request(request.try_into()?).await
-    }
+/// Reads replies up to a size, and follows nothing.
+struct Http(reqwest::Client);
 
-    async fn send_request(&self, request: reqwest::Request) -> Result<HttpResponse, SendError> {
-        let mut reply = self.http.execute(request).await?;
+impl Http {
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, SendError> {
+        let mut reply = self.0.execute(request).await?;
         let mut body = Vec::new();
         while let Some(chunk) = reply.chunk().await? {
             if body.len() + chunk.len() > LARGEST_REPLY {
@@ -316,6 +321,15 @@ impl Issuer {
         *response.status_mut() = reply.status();
         *response.headers_mut() = std::mem::take(reply.headers_mut());
         Ok(response)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = SendError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.send(request.try_into()?).await })
     }
 }
 

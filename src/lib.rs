@@ -25,5 +25,10 @@ pub mod store;
 pub mod lifecycle;
 pub mod session;
 
+// Third floor: doors, strangers to one another.
+pub mod admin;
+pub mod oidc;
+pub mod portal;
+
 // Roof: assembly.
 pub mod demo;

@@ -4,7 +4,7 @@ use super::Lifecycle;
 use crate::account::{Because, End, Grant, Terms};
 use crate::audit::{Actor, Entry, Event};
 use crate::identity::Claims;
-use crate::names::{AppName, IdentityId, SignInId, UserId};
+use crate::names::{AppName, IdentityId, ProviderName, SignInId, UserId};
 use crate::page;
 use crate::policy::Decision;
 use crate::seal::random_text;
@@ -127,6 +127,35 @@ impl Lifecycle {
             tracing::info!(person, reason = refused.reason, reference = refused.reference, "sign-in refused");
         }
         Ok(Admission::Admitted { sign_in, token })
+    }
+
+    /// Records that a provider vouched for nobody, and why. Returns the reference under which that is found.
+    pub async fn refuse(
+        &self,
+        provider: ProviderName,
+        app: Option<&AppName>,
+        reason: &str,
+        why: &str,
+    ) -> Result<String, Error> {
+        let tx = self.0.store.begin(self.0.clock.now()).await?;
+        let reference = page::reference();
+        tracing::info!(%provider, reason, reference, why, "sign-in refused");
+        let event = Event::SignInRefused {
+            provider,
+            app: app.cloned(),
+            reason: reason.to_owned(),
+            reference: reference.clone(),
+        };
+        let entry = Entry {
+            event,
+            actor: Actor::Person,
+            cause: why.to_owned(),
+            person: None,
+            policy: None,
+            personal: json!({}),
+        };
+        tx.commit(&entry).await?;
+        Ok(reference)
     }
 
     /// Brings the grants of `identity` to what policy decided, and returns all grants of the person as they are then.

@@ -8,6 +8,7 @@ pub use portal::{Portal, PortalRow, PortalState};
 
 use crate::seal::random_bytes;
 use http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
 
 /// Who asks, and so what they can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,4 +170,10 @@ pub fn reference() -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let letters = random_bytes().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
     format!("{}-{}", letters[..4].iter().collect::<String>(), letters[4..6].iter().collect::<String>())
+}
+
+/// A moment as a person reads it: `10 March, 00:00 UTC`. Seconds are shown where they tell something.
+pub fn moment(at: Timestamp) -> String {
+    let form = if at.as_second() % 60 == 0 { "%-d %B, %H:%M UTC" } else { "%-d %B, %H:%M:%S UTC" };
+    at.strftime(form).to_string()
 }

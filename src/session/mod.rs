@@ -1,8 +1,12 @@
 //! Who is there: from a cookie's value to a live session, read from memory when warm.
 
+pub mod cookie;
+
 pub use crate::store::{Access, Account, Held, Person, Session, Unavailable};
 
+use crate::names::AppName;
 use crate::store::{Store, token_hash};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -36,4 +40,13 @@ impl Sessions {
         }
         self.main.spawn(async move { store.session(&token).await }).await.map_err(|_| Unavailable)?
     }
+}
+
+/// Where a request came in, as the gateway found out: the doors behind it need not, and must not, judge again.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The app whose host was asked for; `None` for our own host.
+    pub app: Option<AppName>,
+    /// Who is connected to us.
+    pub client: IpAddr,
 }

@@ -1,0 +1,94 @@
+//! The operators' door: a unix socket that only the owner of the process may open. Whatever changes something goes
+//! through the running gateway, so that the bell rings and the cache hears.
+
+mod orders;
+mod reads;
+
+use crate::clock::Clock;
+use crate::lifecycle::{Error, Lifecycle};
+use crate::store::Store;
+use anyhow::Context;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+/// What this door needs.
+#[derive(Clone)]
+pub struct Deps {
+    /// To read.
+    pub store: Store,
+    /// To change.
+    pub lifecycle: Lifecycle,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The API.
+pub fn router(deps: Deps) -> Router {
+    Router::new()
+        .route("/accounts", get(reads::accounts))
+        .route("/grants", get(reads::grants))
+        .route("/sessions", get(reads::sessions))
+        .route("/people", get(reads::people))
+        .route("/audit", get(reads::audit))
+        .route("/accounts/{id}/retry", post(orders::retry))
+        .route("/grants/{id}/end", post(orders::end_grant))
+        .route("/grants/{id}/extend", post(orders::extend))
+        .route("/sessions/{id}/revoke", post(orders::revoke_session))
+        .route("/people/{person}/revoke", post(orders::revoke))
+        .route("/people/{person}/restore", post(orders::restore))
+        .with_state(deps)
+}
+
+/// Binds the socket at `path`, for the owner alone. One that an earlier run left behind is replaced: the store's lock
+/// says that nobody else is using it.
+///
+/// # Errors
+/// Where the path is taken by something else or cannot be written.
+pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+    let said = || format!("cannot listen on {}", path.display());
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(said),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).with_context(said)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(said)?;
+    Ok(listener)
+}
+
+/// Serves the API on `listener` until `stop`.
+pub async fn run(listener: UnixListener, deps: Deps, stop: CancellationToken) {
+    let served = axum::serve(listener, router(deps)).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the operators' socket failed");
+    }
+}
+
+/// Why an order was not carried out, for an operator to read.
+struct Failure(Error);
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = match &self.0 {
+            Error::NotFound(..) => StatusCode::NOT_FOUND,
+            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Store(error) => {
+                tracing::error!(%error, "order not carried out");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        (status, Json(json!({ "status": status.as_u16(), "detail": self.0.to_string() }))).into_response()
+    }
+}

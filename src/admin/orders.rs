@@ -1,0 +1,106 @@
+//! What operators change.
+
+use super::{Deps, Failure};
+use crate::lifecycle::{Error, Order};
+use crate::names::{AccountId, GrantId, SignInId, UserId};
+use axum::Json;
+use axum::extract::{Path, State};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+type Answer = Result<Json<Value>, Failure>;
+
+/// Who orders, and why. The socket lets in one account of the machine only; the name is what its client says.
+#[derive(Deserialize)]
+pub(super) struct Words {
+    operator: String,
+    #[serde(default)]
+    why: String,
+    until: Option<Timestamp>,
+    by: Option<SignedDuration>,
+}
+
+impl Words {
+    fn order(&self) -> Order {
+        Order { operator: self.operator.clone(), why: self.why.clone() }
+    }
+}
+
+fn done() -> Answer {
+    Ok(Json(json!({ "done": true })))
+}
+
+pub(super) async fn retry(
+    State(deps): State<Deps>,
+    Path(id): Path<AccountId>,
+    Json(words): Json<Words>,
+) -> Answer {
+    deps.lifecycle.retry(id, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn end_grant(
+    State(deps): State<Deps>,
+    Path(id): Path<GrantId>,
+    Json(words): Json<Words>,
+) -> Answer {
+    deps.lifecycle.end_grant(id, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn extend(
+    State(deps): State<Deps>,
+    Path(id): Path<GrantId>,
+    Json(words): Json<Words>,
+) -> Answer {
+    let until = match (words.until, words.by) {
+        (Some(until), None) => until,
+        (None, Some(by)) => {
+            deps.clock.now().checked_add(by).map_err(|error| Error::Invalid(error.to_string()))?
+        }
+        _ => return Err(Error::Invalid("say either until when or by how much".to_owned()).into()),
+    };
+    deps.lifecycle.extend(id, until, &words.order()).await?;
+    Ok(Json(json!({ "until": until })))
+}
+
+pub(super) async fn revoke_session(
+    State(deps): State<Deps>,
+    Path(id): Path<SignInId>,
+    Json(words): Json<Words>,
+) -> Answer {
+    deps.lifecycle.revoke_session(id, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn revoke(
+    State(deps): State<Deps>,
+    Path(person): Path<String>,
+    Json(words): Json<Words>,
+) -> Answer {
+    let user = find(&deps, &person).await?;
+    deps.lifecycle.revoke(user, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn restore(
+    State(deps): State<Deps>,
+    Path(person): Path<String>,
+    Json(words): Json<Words>,
+) -> Answer {
+    let user = find(&deps, &person).await?;
+    deps.lifecycle.restore(user, &words.order()).await?;
+    done()
+}
+
+/// A person by their id, or as `subject@provider`: subjects may hold an `@`, names of providers never do.
+async fn find(deps: &Deps, person: &str) -> Result<UserId, Failure> {
+    if let Ok(id) = person.parse() {
+        return Ok(id);
+    }
+    let missing = || Error::NotFound("person", person.to_owned());
+    let (sub, provider) = person.rsplit_once('@').ok_or_else(missing)?;
+    let identity = deps.store.find_identity(provider, sub).await?;
+    Ok(identity.ok_or_else(missing)?.user)
+}

@@ -1,0 +1,139 @@
+//! The way back from the provider.
+
+use super::attempt::{Attempt, Way};
+use super::enter::hand_over;
+use super::sign_in::address;
+use super::{Deps, State, redirect, say, with_cookie};
+use crate::account::End;
+use crate::issuer::Error;
+use crate::lifecycle::{Admission, Refused};
+use crate::page::{Page, moment};
+use crate::session::cookie::Cookie;
+use axum::extract::{self, Query};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: String,
+    error: Option<String>,
+}
+
+/// On our own host: the provider's answer.
+pub(super) async fn callback(
+    extract::State(deps): State,
+    Query(answer): Query<Answer>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(attempt) = Attempt::find(&deps, &headers, &answer.state, deps.clock.now()) else {
+        // A tab from yesterday, or a second click. Whoever is signed in goes on; nobody sees an error for nothing.
+        return match deps.own_session(&headers).await {
+            Ok(Some(_)) => redirect(&deps.own("/")),
+            Ok(None) => say(&too_late(&deps)),
+            Err(_) => say(&Page::store_unavailable()),
+        };
+    };
+    let response = answered(&deps, &attempt, answer).await;
+    with_cookie(response, attempt.forget(&deps))
+}
+
+async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
+    let way = &attempt.way;
+    let Some(issuer) = deps.issuers.get(&attempt.provider) else { return say(&too_late(deps)) };
+    let vouched = match answer.error {
+        Some(error) => Err(Error::Refused(attempt.provider.clone(), error)),
+        None => issuer.vouch(answer.code, &attempt.secrets()).await,
+    };
+    let vouched = match vouched {
+        Ok(vouched) => vouched,
+        Err(error) => return not_vouched(deps, attempt, error).await,
+    };
+    let id_token = vouched.id_token.expose_secret();
+    match deps.lifecycle.login(&vouched.claims, id_token, way.app.as_ref()).await {
+        Ok(Admission::Admitted { sign_in, token }) => {
+            let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
+            with_cookie(hand_over(deps, sign_in, way).await, cookie)
+        }
+        Ok(Admission::Refused(refused)) => {
+            let who = format!("{} from {}", vouched.claims.subject().sub, attempt.provider);
+            say(&not_admitted(deps, way, refused).signed_in_as(who))
+        }
+        Err(error) => {
+            tracing::error!(%error, "sign-in not recorded, so nobody was let in");
+            say(&Page::store_unavailable())
+        }
+    }
+}
+
+/// The provider did not vouch for anybody.
+async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
+    let (reason, title, detail) = match &error {
+        Error::Unavailable(..) => {
+            tracing::warn!(%error, "sign-in not finished");
+            return say(&Page::provider_unavailable());
+        }
+        Error::Refused(..) => (
+            "provider_refused",
+            "The sign-in service did not let you in.",
+            "You may have cancelled, or it does not accept this address. You can try again.",
+        ),
+        Error::Unverified(..) => (
+            "not_verified",
+            "We can't believe what the sign-in service says.",
+            "Its answer does not prove who you are. An operator can find out why by the reference.",
+        ),
+    };
+    let provider = attempt.provider.clone();
+    match deps.lifecycle.refuse(provider, attempt.way.app.as_ref(), reason, &error.to_string()).await {
+        Ok(reference) => say(&Page::new(StatusCode::FORBIDDEN, reason, title, detail)
+            .reference(reference)
+            .link("Try again", address(deps, &attempt.way, &[("again", "true")]))),
+        Err(error) => {
+            tracing::error!(%error, "refused sign-in not recorded");
+            say(&Page::store_unavailable())
+        }
+    }
+}
+
+/// The provider vouched for somebody whom policy gives nothing.
+fn not_admitted(deps: &Deps, way: &Way, refused: Refused) -> Page {
+    let app = way.app.as_ref().and_then(|app| deps.apps.get(app)).map_or("anything here", |app| &app.title);
+    let page = match (refused.reason, refused.end) {
+        (_, Some(End { at, because })) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            format!("Your access to {app} ended on {}.", moment(at)),
+            because.sentence(),
+        ),
+        ("revoked", _) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            "Your access was withdrawn.",
+            "An operator has ended it. Ask whoever invited you.",
+        ),
+        ("claims_unknown" | "policy_failed", _) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            format!("We can't tell whether you have access to {app}."),
+            "The sign-in service left out something that our rules need. An operator can find out what by the reference.",
+        ),
+        _ => Page { reason: refused.reason, ..Page::no_role(app) },
+    };
+    page.reference(refused.reference)
+        .link("Sign in with another account", address(deps, way, &[("again", "true")]))
+}
+
+fn too_late(deps: &Deps) -> Page {
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "sign_in_expired",
+        "This sign-in is over.",
+        "It took too long, or began in another browser. Starting again takes a moment.",
+    )
+    .link("Sign in", deps.own("/"))
+}

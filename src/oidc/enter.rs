@@ -1,0 +1,105 @@
+//! From our own host to the host of an app.
+
+use super::attempt::Way;
+use super::{Deps, HANDOVER, State, nonce_hash, redirect, say, with_cookie};
+use crate::names::SignInId;
+use crate::page::Page;
+use crate::seal::random_text;
+use crate::session::Visit;
+use crate::session::cookie::Cookie;
+use crate::store::Handover;
+use axum::extract::Query;
+use axum::response::Response;
+use axum::{Extension, extract};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+/// Sends a browser on its `way` with what opens a session there.
+pub(super) async fn hand_over(deps: &Deps, sign_in: SignInId, way: &Way) -> Response {
+    let Some(app) = way.app.as_ref().and_then(|app| deps.apps.get(app)) else {
+        return redirect(&deps.own("/"));
+    };
+    let now = deps.clock.now();
+    let code = random_text();
+    let handover = Handover {
+        sign_in,
+        host: app.host.clone(),
+        browser: browser_bytes(&way.browser),
+        path: way.path.clone(),
+        until: now + HANDOVER,
+    };
+    match deps.store.bookkeep().give(&code, &handover, now).await {
+        Ok(()) => redirect(&format!("{}.guestpass/enter?code={code}", app.origin)),
+        Err(error) => {
+            tracing::error!(%error, "hand-over not written");
+            say(&Page::store_unavailable())
+        }
+    }
+}
+
+/// The hash of a browser's nonce as bytes; whatever is not one fits no browser.
+fn browser_bytes(text: &str) -> [u8; 32] {
+    URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Enter {
+    #[serde(default)]
+    code: String,
+}
+
+/// On the app's host: takes the hand-over and opens a session here.
+pub(super) async fn enter(
+    extract::State(deps): State,
+    Extension(visit): Extension<Visit>,
+    Query(Enter { code }): Query<Enter>,
+    headers: HeaderMap,
+) -> Response {
+    let Some((name, app)) = visit.app.as_ref().and_then(|name| deps.apps.get_key_value(name)) else {
+        return redirect(&deps.own("/"));
+    };
+    let nonce = Cookie::nonce(deps.is_secure());
+    let browser = nonce.find(&headers).map(nonce_hash).unwrap_or_default();
+    // A browser without a nonce fits nothing, not even a hand-over that was asked for without one.
+    let browser = if browser.is_empty() { [1; 32] } else { browser_bytes(&browser) };
+    let taken = deps.store.bookkeep().take(&code, &app.host, browser, deps.clock.now()).await;
+    let opened = match taken {
+        Ok(Some(handover)) => deps
+            .lifecycle
+            .open(handover.sign_in, name, &app.host)
+            .await
+            .map(|token| token.map(|token| (token, handover.path))),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(Some((token, path))) => {
+            let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
+            with_cookie(redirect(&path), cookie)
+        }
+        // A tab that comes late, or twice: whoever is in goes on.
+        Ok(None) => match deps.session(&headers, &app.host).await {
+            Ok(Some(_)) => redirect("/"),
+            Ok(None) => say(&too_late(&app.title)),
+            Err(_) => say(&Page::store_unavailable()),
+        },
+        Err(error) => {
+            tracing::error!(%error, "session not opened");
+            say(&Page::store_unavailable())
+        }
+    }
+}
+
+fn too_late(app: &str) -> Page {
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "hand_over_expired",
+        "This link works once, for a minute, in one browser.",
+        format!(
+            "Open {app} again to get a new one. If this comes back, your browser may be refusing our cookies."
+        ),
+    )
+    .link(format!("Open {app}"), "/")
+}

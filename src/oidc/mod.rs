@@ -1,0 +1,202 @@
+//! How people come in and go out.
+//!
+//! All of it happens on our own host, which has the one redirect URI, and is carried over to the host of the app:
+//!
+//! 1. `APP/.guestpass/start`: the app's host gives the browser a nonce and sends it to us;
+//! 2. `/sign-in`: we send it to the provider, with the attempt sealed in a cookie. Nothing is written;
+//! 3. `/callback`: the provider vouches; `lifecycle::login`; our own host gives the browser a session;
+//! 4. `APP/.guestpass/enter`: a code for one use, one minute, this host and this browser opens a session there.
+//!
+//! Whoever has a session on our own host skips 2 and 3.
+
+mod attempt;
+mod callback;
+mod enter;
+mod sign_in;
+mod sign_out;
+
+use crate::clock::Clock;
+use crate::issuer::Issuer;
+use crate::lifecycle::Lifecycle;
+use crate::names::{AppName, ProviderName};
+use crate::page::{Page, Reader};
+use crate::seal::sha256_text;
+use crate::session::cookie::Cookie;
+use crate::session::{Session, Sessions, Unavailable};
+use crate::store::Store;
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tower_http::csrf::CsrfLayer;
+use url::Url;
+
+/// How long somebody may take to sign in at the provider.
+const ATTEMPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a hand-over to an app's host is good for.
+const HANDOVER: SignedDuration = SignedDuration::from_secs(60);
+
+/// What this door needs.
+pub struct Deps {
+    /// Our own address.
+    pub url: Url,
+    /// The apps that people come for.
+    pub apps: BTreeMap<AppName, App>,
+    /// The providers that vouch for them.
+    pub issuers: BTreeMap<ProviderName, Issuer>,
+    /// The verbs.
+    pub lifecycle: Lifecycle,
+    /// Who is there.
+    pub sessions: Sessions,
+    /// For hand-overs, and for what is sealed.
+    pub store: Store,
+    /// How long a session's cookie is kept.
+    pub session: SignedDuration,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// An app as this door sees it.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// What people call it.
+    pub title: String,
+    /// Its host, as sessions are bound to it.
+    pub host: String,
+    /// Where a browser finds it.
+    pub origin: Url,
+}
+
+/// The pages of this door.
+pub fn router(deps: Deps) -> Router {
+    Router::new()
+        .route("/.guestpass/start", get(sign_in::start))
+        .route("/.guestpass/enter", get(enter::enter))
+        .route("/sign-in", get(sign_in::sign_in))
+        .route("/callback", get(callback::callback))
+        .route("/sign-out", get(sign_out::ask).post(sign_out::sign_out))
+        .route("/signed-out", get(sign_out::done))
+        // Only our own pages may post here: nobody is signed out from elsewhere.
+        .layer(CsrfLayer::new())
+        .with_state(Arc::new(deps))
+}
+
+type State = axum::extract::State<Arc<Deps>>;
+
+impl Deps {
+    fn is_secure(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    fn own(&self, path: &str) -> String {
+        format!("{}{path}", self.url.as_str().trim_end_matches('/'))
+    }
+
+    /// The live session that a request's cookie names on `host`.
+    async fn session(&self, headers: &HeaderMap, host: &str) -> Result<Option<Arc<Session>>, Unavailable> {
+        let Some(token) = Cookie::session(self.is_secure()).find(headers) else { return Ok(None) };
+        let now = self.clock.now();
+        let session = self.sessions.find(token).await?;
+        Ok(session.filter(|session| session.host == host && now < session.until))
+    }
+
+    /// The live session on our own host.
+    async fn own_session(&self, headers: &HeaderMap) -> Result<Option<Arc<Session>>, Unavailable> {
+        self.session(headers, &own_host(&self.url)).await
+    }
+}
+
+/// Our own host, as sessions are bound to it.
+pub fn own_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// What is told of a browser's nonce: it finds the nonce again, and does not give it away.
+fn nonce_hash(nonce: &str) -> String {
+    sha256_text(&[b"browser", nonce.as_bytes()])
+}
+
+/// A path and query on the same host, for the way back; `/` for anything that a browser could read otherwise.
+fn local_path(text: &str) -> String {
+    // Resolved as a browser does it: whatever leaves the host is not a path.
+    let Ok(here) = Url::parse("http://here.invalid/") else { return "/".to_owned() };
+    match here.join(text) {
+        Ok(url) if text.starts_with('/') && url.origin() == here.origin() && url.username().is_empty() => {
+            url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
+        }
+        _ => "/".to_owned(),
+    }
+}
+
+/// An answer that sends a browser on, and tells the next host nothing of this one.
+fn redirect(to: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    match HeaderValue::try_from(to) {
+        Ok(to) => headers.insert(header::LOCATION, to),
+        Err(_) => return say(&broken()),
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A page for a person. These are addresses that only navigations lead to.
+fn say(page: &Page) -> Response {
+    page.respond(Reader::Person).map(Body::from).into_response()
+}
+
+fn broken() -> Page {
+    Page::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something is wrong on our side.",
+        "It has been written to our log. Trying again in a moment may help.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_stays_on_the_host() {
+        for path in ["/", "/a/b?c=d", "/a%20b", "/?q=//x"] {
+            assert_eq!(local_path(path), path);
+        }
+        let elsewhere = [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "https://evil.example/",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "/\t\\evil.example",
+            " //evil.example",
+        ];
+        for path in elsewhere {
+            assert_eq!(local_path(path), "/", "{path:?}");
+        }
+        for path in ["/..//evil.example", "/.//evil.example", "/a/../..//evil.example"] {
+            assert!(!local_path(path).starts_with("//"), "{path:?} leads to {:?}", local_path(path));
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 // In the walls: anyone may use them, they use no one.
 pub mod clock;
+pub mod document;
 pub mod loopback;
 pub mod names;
 pub mod page;

@@ -1,0 +1,145 @@
+//! A YAML file, what is wrong with it, and where.
+//!
+//! A [`Document`] knows the place of every key and value. The types of serde stay the only description of a
+//! format: [`Document::read`] tells every mistake of a file at once, each in our own words.
+
+mod interpolate;
+mod mistake;
+mod read;
+#[cfg(test)]
+mod tests;
+mod words;
+mod yaml;
+
+pub use mistake::{Mistake, Mistakes, Place, Severity};
+pub use words::closest;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A parsed file.
+#[derive(Debug, Clone)]
+pub struct Document {
+    file: String,
+    lines: Vec<String>,
+    value: Value,
+    node: Node,
+}
+
+/// One step of a path into a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Segment<'a> {
+    /// The entry of a mapping.
+    Key(&'a str),
+    /// The item of a list, from 0.
+    Index(usize),
+}
+
+impl<'a> From<&'a str> for Segment<'a> {
+    fn from(key: &'a str) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl From<usize> for Segment<'_> {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// Where a value is, in the shape of the value.
+#[derive(Debug, Clone)]
+struct Node {
+    place: Place,
+    children: Children,
+    /// For a text that holds references: the text as written. Only this may be shown.
+    written: Option<String>,
+    /// Keys taken out while reading; what is missing only because of that is no mistake of the file.
+    lost: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Children {
+    None,
+    List(Vec<Node>),
+    Mapping(BTreeMap<String, (Place, Node)>),
+}
+
+impl Node {
+    fn new(place: Place, children: Children) -> Self {
+        Self { place, children, written: None, lost: Vec::new() }
+    }
+
+    fn child(&self, segment: Segment<'_>) -> Option<(Option<Place>, &Self)> {
+        match (&self.children, segment) {
+            (Children::List(items), Segment::Index(index)) => items.get(index).map(|node| (None, node)),
+            (Children::Mapping(entries), Segment::Key(key)) => {
+                entries.get(key).map(|(place, node)| (Some(*place), node))
+            }
+            _ => None,
+        }
+    }
+
+    fn children(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
+        match &self.children {
+            Children::None => Box::new(std::iter::empty()),
+            Children::List(items) => Box::new(items.iter()),
+            Children::Mapping(entries) => Box::new(entries.values().map(|(_, node)| node)),
+        }
+    }
+
+    /// Walks down `path` as far as it exists: the last node, and its key's place where it has one.
+    fn walk(&self, path: &[Segment<'_>]) -> (Option<Place>, &Self) {
+        let mut here = (None, self);
+        for segment in path {
+            match here.1.child(*segment) {
+                Some(child) => here = child,
+                None => break,
+            }
+        }
+        here
+    }
+}
+
+impl Document {
+    /// Reads `text` as YAML; `file` is its name in mistakes.
+    ///
+    /// # Errors
+    /// The first place that is not YAML, or YAML that we refuse: duplicate keys, anchors and aliases, tags of
+    /// its own, several documents in a file, more than 64 levels.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Box<Mistake>> {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        match yaml::parse(text) {
+            Ok((value, node)) => Ok(Self { file: file.to_owned(), lines, value, node }),
+            Err((place, message)) => Err(Box::new(Mistake::new(file, &lines, place, message))),
+        }
+    }
+
+    /// The file's name.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The place of the value at `path`, or of the closest thing around it that exists.
+    pub fn at(&self, path: &[Segment<'_>]) -> Place {
+        self.node.walk(path).1.place
+    }
+
+    /// The place of the key at `path`; an item of a list has none, and its own place stands for it.
+    pub fn at_key(&self, path: &[Segment<'_>]) -> Place {
+        let (key, node) = self.node.walk(path);
+        key.unwrap_or(node.place)
+    }
+
+    /// A mistake in the value at `path`. What a reference like `${env:NAME}` stood for is never shown.
+    pub fn mistake(&self, path: &[Segment<'_>], message: impl Into<String>) -> Mistake {
+        let message = self.conceal(path, message.into());
+        Mistake::new(&self.file, &self.lines, self.at(path), message)
+    }
+
+    /// A mistake in the key at `path`.
+    pub fn mistake_at_key(&self, path: &[Segment<'_>], message: impl Into<String>) -> Mistake {
+        let message = self.conceal(path, message.into());
+        Mistake::new(&self.file, &self.lines, self.at_key(path), message)
+    }
+}

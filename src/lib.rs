@@ -11,6 +11,8 @@ pub mod loopback;
 pub mod names;
 pub mod page;
 pub mod seal;
+pub mod span;
+pub mod telemetry;
 
 // Ground floor: facts. No IO, no async, time is an argument.
 pub mod account;
@@ -32,4 +34,7 @@ pub mod oidc;
 pub mod portal;
 
 // Roof: assembly.
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod demo;

@@ -1,3 +1,9 @@
 //! The guestpass binary: parse, run, exit code.
 
-fn main() {}
+use clap::Parser;
+use guestpass::cli::Command;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Command::parse().run()
+}

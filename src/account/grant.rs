@@ -1,6 +1,7 @@
 //! A role in an app, until a moment. A grant outlives its end: it is what makes an end an end.
 
 use crate::names::{AppName, GrantId, IdentityId, RoleName};
+use crate::span::in_words;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,9 +43,9 @@ impl Because {
     /// One word or two for a table: `ttl 30d`, `contract_end`, `operator`.
     pub fn short(&self) -> String {
         match self {
-            Self::Ttl(ttl) => format!("ttl {ttl:#}"),
+            Self::Ttl(ttl) => format!("ttl {}", in_words(*ttl)),
             Self::Claim(claim) => claim.clone(),
-            Self::Lapse(lapse) => format!("unconfirmed {lapse:#}"),
+            Self::Lapse(lapse) => format!("unconfirmed {}", in_words(*lapse)),
             Self::Operator => "operator".to_owned(),
             Self::Policy => "policy".to_owned(),
         }
@@ -53,11 +54,11 @@ impl Because {
     /// A sentence for the person: why access ends, or ended.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Ttl(ttl) => format!("It was given for {ttl:#}."),
+            Self::Ttl(ttl) => format!("It was given for {}.", in_words(*ttl)),
             Self::Claim(claim) => {
                 format!("It was given until the date that your organisation set ({claim}).")
             }
-            Self::Lapse(lapse) => format!("You had not signed in for {lapse:#}."),
+            Self::Lapse(lapse) => format!("You had not signed in for {}.", in_words(*lapse)),
             Self::Operator => "An operator set this end.".to_owned(),
             Self::Policy => "Your organisation no longer gives you this role.".to_owned(),
         }

@@ -1,0 +1,110 @@
+//! The command line. One file a command; what changes something goes through the running gateway.
+
+mod accounts;
+mod audit;
+mod check;
+mod client;
+mod demo;
+mod grants;
+mod init;
+mod people;
+mod policy;
+mod serve;
+mod sessions;
+mod table;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Lets people in on the word of your identity provider, makes the account they need, and takes it away in time.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show all of it on this machine: a provider, an app with accounts, and guestpass in front of it
+    Demo(demo::Demo),
+    /// Write a configuration to start from, with a key of its own
+    Init(init::Init),
+    /// Tell every mistake in the configuration and the policies; change nothing
+    Check(check::Check),
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Work on policies
+    Policy(policy::Policy),
+    /// Accounts in apps: list, try again
+    Accounts(accounts::Accounts),
+    /// Who holds which role until when: list, end, extend
+    Grants(grants::Grants),
+    /// Who is signed in: list, revoke
+    Sessions(sessions::Sessions),
+    /// Everybody who was ever let in: list, revoke, restore
+    People(people::People),
+    /// What happened, and who did it
+    Audit(audit::Audit),
+}
+
+impl Command {
+    /// Does it. Exit code 0 means that it was done, 1 that it was not, 2 that the words were not understood.
+    pub fn run(self) -> ExitCode {
+        let done = match self.verb {
+            Verb::Demo(command) => command.run(),
+            Verb::Init(command) => command.run(),
+            Verb::Check(command) => return command.run(),
+            Verb::Serve(command) => return command.run(),
+            Verb::Policy(command) => return command.run(),
+            Verb::Accounts(command) => command.run(),
+            Verb::Grants(command) => command.run(),
+            Verb::Sessions(command) => command.run(),
+            Verb::People(command) => command.run(),
+            Verb::Audit(command) => command.run(),
+        };
+        match done {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+type Done = anyhow::Result<ExitCode>;
+
+/// Where the configuration is.
+#[derive(Args)]
+struct At {
+    /// The configuration
+    #[arg(long, short, env = "GUESTPASS_CONFIG", default_value = "guestpass.yaml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// How a list is written.
+#[derive(Args)]
+struct Form {
+    #[command(flatten)]
+    at: At,
+    /// Write JSON, one object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who orders something, and why.
+#[derive(Args)]
+struct Why {
+    #[command(flatten)]
+    at: At,
+    /// Why: goes into the record
+    #[arg(long, default_value = "", value_name = "WORDS")]
+    why: String,
+}
+
+/// A runtime for commands that only ask and wait.
+fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

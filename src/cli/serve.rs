@@ -1,0 +1,61 @@
+//! `guestpass serve`
+
+use super::{At, check};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::telemetry;
+use anyhow::Context;
+use clap::Args;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): first it finishes what is under way.
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    at: At,
+    /// Write logs as JSON
+    #[arg(long)]
+    json_logs: bool,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> ExitCode {
+        telemetry::start(self.json_logs);
+        let Some(config) = check::load(&self.at.config) else { return ExitCode::FAILURE };
+        match serve(config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn serve(config: crate::config::Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listen = config.listen;
+        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let url = config.url.clone();
+        let app = App::start(config, vec![listener], Clock::system()).await?;
+        tracing::info!(%listen, %url, "guestpass is up");
+        told_to_stop().await?;
+        tracing::info!("stopping: finishing what is under way");
+        app.stop().await;
+        Ok(())
+    })
+}
+
+/// Waits for SIGTERM or Ctrl-C. A second one ends the process at once.
+pub(super) async fn told_to_stop() -> anyhow::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(())
+}

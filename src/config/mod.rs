@@ -1,0 +1,193 @@
+//! The configuration: a file becomes settings that are right, or every mistake in it.
+//!
+//! Each room says what it wants to be told; here it is gathered, references to secrets are filled in, and what only
+//! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
+
+pub(crate) mod check;
+
+
+use crate::document::{Document, Mistake, Mistakes};
+use crate::gateway;
+use crate::issuer;
+use crate::lifecycle;
+use crate::names::{AppName, ProviderName, TargetName};
+use crate::policy::Policy;
+use crate::provision::connectors::scim;
+use crate::seal::Sealer;
+use crate::span::Span;
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use url::Url;
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Settings {
+    /// Our own pages, as people reach them; the one redirect URI is `/callback` below it.
+    url: Url,
+    /// Where we listen.
+    #[serde(default = "default_listen")]
+    listen: SocketAddr,
+    /// `sqlite:` and the path of a file.
+    store: String,
+    /// Seals what is kept at rest: 32 bytes in base64url.
+    key: SecretString,
+    /// The operators' socket; beside the store unless said.
+    admin: Option<PathBuf>,
+    /// How many threads carry requests; one for each core unless said.
+    workers: Option<usize>,
+    /// After how long without a sign-in access without a `ttl` ends.
+    #[serde(default = "default_lapse")]
+    lapse: Span,
+    #[serde(default)]
+    session: SessionSettings,
+    providers: BTreeMap<ProviderName, issuer::Settings>,
+    apps: BTreeMap<AppName, AppSettings>,
+    /// The folder with the policy's files.
+    policies: PathBuf,
+}
+
+/// Sign-ins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct SessionSettings {
+    /// How long one lasts.
+    length: Span,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { length: Span::hours(12) }
+    }
+}
+
+/// One app: what the gateway wants to know, and where its accounts live.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct AppSettings {
+    host: String,
+    upstream: String,
+    title: Option<String>,
+    #[serde(default)]
+    routes: BTreeMap<String, gateway::Rule>,
+    #[serde(default)]
+    headers: BTreeMap<String, gateway::Field>,
+    /// Where its accounts live; without it the app has none, and roles open it at once.
+    accounts: Option<scim::Settings>,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn default_lapse() -> Span {
+    Span::hours(30 * 24)
+}
+
+/// A configuration that is right.
+pub struct Config {
+    /// Our own pages, as people reach them.
+    pub url: Url,
+    /// Where we listen.
+    pub listen: SocketAddr,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// Seals what is kept at rest.
+    pub sealer: Sealer,
+    /// The operators' socket.
+    pub admin: PathBuf,
+    /// How many threads carry requests.
+    pub workers: usize,
+    /// How long things last where policy does not say.
+    pub lifecycle: lifecycle::Settings,
+    /// Those who vouch for people.
+    pub providers: BTreeMap<ProviderName, issuer::Settings>,
+    /// What is protected.
+    pub apps: BTreeMap<AppName, Arc<gateway::App>>,
+    /// Where accounts live.
+    pub targets: BTreeMap<TargetName, scim::Settings>,
+    /// Which target has the accounts of which app.
+    pub app_targets: BTreeMap<AppName, TargetName>,
+    /// Who gets what.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// Reads the configuration at `path` and the policies that it names. Relative paths are taken from its folder.
+    ///
+    /// # Errors
+    /// Every mistake of all files at once. Warnings are put into `mistakes`, too, and do not stop it.
+    pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        let file = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                mistakes.push(Mistake::of_file(&file, format!("cannot be read: {error}")).hint("`guestpass init` writes one"));
+                return None;
+            }
+        };
+        let folder = folder(path);
+        let mut document = match Document::parse(&file, &text) {
+            Ok(document) => document,
+            Err(mistake) => {
+                mistakes.push(*mistake);
+                return None;
+            }
+        };
+        document.interpolate(|kind, name| resolve(folder, kind, name), mistakes);
+        let settings = document.read::<Settings>(mistakes)?;
+        check::check(settings, &document, folder, mistakes)
+    }
+}
+
+/// The operators' socket of the gateway that runs with the configuration at `path`. Nothing else of the file is
+/// looked at: an operator must get through even while somebody is editing it.
+///
+/// # Errors
+/// Where the file cannot be read, is not YAML, or does not name a store.
+pub fn socket(path: &Path) -> anyhow::Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Where {
+        store: String,
+        admin: Option<PathBuf>,
+    }
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{file} cannot be read"))?;
+    let document = Document::parse(&file.to_string(), &text).map_err(|mistake| anyhow::anyhow!("{mistake}"))?;
+    let found: Where = document.read_some().with_context(|| format!("{file} does not say where the store is"))?;
+    let store = found.store.strip_prefix("sqlite:").unwrap_or(&found.store);
+    let socket = found.admin.unwrap_or_else(|| Path::new(store).with_extension("sock"));
+    Ok(folder(path).join(socket))
+}
+
+/// The folder that relative paths of the file at `path` are taken from.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn resolve(folder: &Path, kind: &str, name: &str) -> Result<String, String> {
+    match kind {
+        "env" => std::env::var(name).map_err(|_| format!("environment variable {name} is not set")),
+        "file" => {
+            let path = folder.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            // An editor's last line break is not part of a secret.
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+        }
+        other => Err(format!("there is no kind of reference called \"{other}\"; it is env or file")),
+    }
+}
+
+/// Placeholders that people forget to replace.
+fn is_placeholder(secret: &SecretString) -> bool {
+    let text = secret.expose_secret().to_ascii_lowercase();
+    text.is_empty() || ["changeme", "change-me", "secret", "password", "todo", "replace-me", "xxx"].contains(&text.as_str())
+        || text.chars().all(|letter| letter == 'x')
+}

@@ -45,7 +45,11 @@ pub(super) async fn replace(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let new = checked(parse(&body)?)?;
-    change(&notes, &id, |old| Ok(*old = new)).await
+    change(&notes, &id, |old| {
+        *old = new;
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn patch(

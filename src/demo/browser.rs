@@ -1,6 +1,8 @@
 //! A scripted browser: what a real one sends, keeps and follows, without a window. For the walk and the tests.
 
 mod jar;
+#[cfg(test)]
+mod tests;
 
 use self::jar::Jar;
 use crate::clock::Clock;

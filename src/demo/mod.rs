@@ -6,6 +6,6 @@
 
 pub mod browser;
 mod look;
-// pub mod notes;
+pub mod notes;
 pub mod provider;
-// pub mod stage;
+pub mod stage;

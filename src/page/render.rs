@@ -72,7 +72,8 @@ impl Page {
         let facts = context! {
             title => &self.title,
             detail => &self.detail,
-            reason => self.reason,
+            // A code is for asking about what went wrong.
+            code => (!self.status.is_success()).then_some(self.reason),
             reference => self.reference.as_deref(),
             signed_in_as => self.signed_in_as.as_deref(),
             retry_after => self.retry_after,

@@ -17,9 +17,10 @@ const left = (until, now) => {
 const account = (it, now) => {
   const item = document.createElement("li");
   const head = element("div", "", "row");
-  head.append(element("strong", it.name), element("span", it.state, `state ${it.state}`));
-  item.append(head, element("p", it.detail ?? "", "quiet"));
-  if (it.until && it.state === "active") item.append(element("p", left(it.until, now), "number"));
+  const state = it.active ? "active" : "disabled";
+  head.append(element("strong", it.user_name), element("span", state, `state ${state}`));
+  item.append(head, element("p", it.groups.join(", ") || "in no group", "quiet"));
+  if (it.until && it.active) item.append(element("p", left(it.until, now), "number"));
   return item;
 };
 

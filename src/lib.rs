@@ -13,6 +13,7 @@ pub mod page;
 // Ground floor: facts. No IO, no async, time is an argument.
 pub mod account;
 pub mod identity;
+pub mod policy;
 
 // Second floor: decisions.
 pub mod session;

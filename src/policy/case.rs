@@ -194,3 +194,32 @@ impl<'de> Deserialize<'de> for Expect {
         deserializer.deserialize_map(Entries)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_earliest_end_wins_and_is_named(
+            ttl in prop::option::of(1..9_000_000_000_i64),
+            until in prop::option::of(-9_000_000_000..9_000_000_000_i64),
+        ) {
+            let (role, app) = ("guest".parse().unwrap(), "wiki".parse().unwrap());
+            let terms = Terms {
+                role,
+                app,
+                groups: BTreeSet::new(),
+                attributes: BTreeMap::new(),
+                ttl: ttl.map(SignedDuration::from_secs),
+                until: until.map(|at| (Timestamp::from_second(at).unwrap(), "contract_end".to_owned())),
+            };
+            let end = end(&terms, Timestamp::UNIX_EPOCH).map(|(end, why)| (end.as_second(), why));
+            prop_assert_eq!(end.map(|(end, _)| end), [ttl, until].into_iter().flatten().min());
+            let ttl_first = ttl.is_some_and(|ttl| until.is_none_or(|until| ttl <= until));
+            prop_assert_eq!(end.map(|(_, why)| why == "ttl"), end.map(|_| ttl_first));
+        }
+    }
+}

@@ -6,6 +6,8 @@ mod parse;
 mod raw;
 mod rule;
 mod template;
+#[cfg(test)]
+mod tests;
 mod ttl;
 mod until;
 

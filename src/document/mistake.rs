@@ -164,6 +164,12 @@ impl Mistakes {
     }
 }
 
+impl Extend<Mistake> for Mistakes {
+    fn extend<I: IntoIterator<Item = Mistake>>(&mut self, more: I) {
+        self.0.extend(more);
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for mistake in self.sorted() {

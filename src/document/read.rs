@@ -1,7 +1,7 @@
 //! A document into a type of serde, every mistake told.
 
-use super::words::{self, Told};
-use super::{Children, Document, Mistake, Mistakes, Node, Place, Segment};
+use super::words::{self, Told, closest};
+use super::{Children, Document, Mistake, Mistakes, Node, Segment};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment as Step};
@@ -28,18 +28,24 @@ impl Document {
             {
                 path.push(Segment::Key(key));
             }
-            let (key_place, wrong) = node.walk(&path);
+            let wrong = node.walk(&path).1;
             if !follows(wrong, &told) {
-                mistakes.push(self.tell(key_place, wrong, &told));
+                mistakes.push(self.tell(&node, &path, &told));
             }
-            if !take_out(&mut value, &mut node, &path) {
+            // A misspelt key takes the right one's place, which is not missing then.
+            let meant = match &told {
+                Told::UnknownKey(key, known) => closest(key, known.iter().copied()),
+                _ => None,
+            };
+            if !take_out(&mut value, &mut node, &path, meant) {
                 return None;
             }
         }
     }
 
-    fn tell(&self, key: Option<Place>, node: &Node, told: &Told<'_>) -> Mistake {
+    fn tell(&self, root: &Node, path: &[Segment<'_>], told: &Told<'_>) -> Mistake {
         let new = |place, message| Mistake::new(&self.file, &self.lines, place, message);
+        let (key, node) = root.walk(path);
         let at_key = key.unwrap_or(node.place);
         match told {
             Told::UnknownKey(name, known) => {
@@ -62,6 +68,7 @@ impl Document {
                 Some(written) => {
                     new(node.place, format!("\"{written}\" gives a value that is not valid here"))
                 }
+                None if names_key(message, path) => new(at_key, (*message).to_owned()),
                 None => new(node.place, (*message).to_owned()),
             },
         }
@@ -88,6 +95,11 @@ fn existing<'a>(root: &Node, path: &'a Path) -> Vec<Segment<'a>> {
     found
 }
 
+/// Whether a type's own words are about the key, not about its value.
+fn names_key(message: &str, path: &[Segment<'_>]) -> bool {
+    matches!(path.last(), Some(Segment::Key(key)) if message.starts_with(&format!("\"{key}\"")))
+}
+
 /// Whether it went wrong because of what was taken out.
 fn follows(node: &Node, told: &Told<'_>) -> bool {
     match told {
@@ -98,7 +110,8 @@ fn follows(node: &Node, told: &Told<'_>) -> bool {
 }
 
 /// Takes what is at `path` out of the value and the places alike; `false` for the root, which has to stay.
-fn take_out(value: &mut Value, node: &mut Node, path: &[Segment<'_>]) -> bool {
+/// `meant` is the key that the one taken out stood for.
+fn take_out(value: &mut Value, node: &mut Node, path: &[Segment<'_>], meant: Option<&str>) -> bool {
     let Some((last, parents)) = path.split_last() else { return false };
     let (mut value, mut node) = (value, node);
     for segment in parents {
@@ -123,7 +136,7 @@ fn take_out(value: &mut Value, node: &mut Node, path: &[Segment<'_>]) -> bool {
         }
         (Segment::Key(key), Value::Object(values), Children::Mapping(nodes)) => {
             nodes.remove(*key);
-            node.lost.push((*key).to_owned());
+            node.lost.extend([*key].into_iter().chain(meant).map(str::to_owned));
             values.shift_remove(*key).is_some()
         }
         _ => false,

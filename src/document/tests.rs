@@ -75,6 +75,11 @@ fn what_is_missing_is_told_at_the_key_of_what_lacks_it() {
 }
 
 #[test]
+fn a_misspelt_key_is_told_once() {
+    assert_eq!(read("apps:\n  wiki: { hots: a }\n"), ["g.yaml:2:11: unknown key \"hots\""]);
+}
+
+#[test]
 fn own_words_of_a_type_are_kept() {
     let told = read("apps:\n  wiki:\n    host: a\n    admin: Ad min\n");
     assert!(told[0].starts_with("g.yaml:4:12: \"Ad min\" is not a name"), "{told:?}");

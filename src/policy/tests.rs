@@ -1,0 +1,323 @@
+use super::*;
+use crate::document::Mistakes;
+use crate::identity::GroupsSettings;
+use crate::names::ProviderName;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+fn names<T: std::str::FromStr + Ord>(all: &[&str]) -> BTreeSet<T> {
+    all.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+fn parse(files: &[(&str, &str)]) -> Result<Policy, Vec<String>> {
+    let known = Known {
+        providers: names::<ProviderName>(&["staff", "partners"]),
+        apps: names::<AppName>(&["wiki", "notes", "dashboard"]),
+    };
+    let files: Vec<_> = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let mut mistakes = Mistakes::default();
+    let policy = Policy::parse(&files, &known, &mut mistakes);
+    let told = || {
+        mistakes.sorted().iter().map(|mistake| format!("{mistake}{}", hint(mistake.hint.as_ref()))).collect()
+    };
+    policy.ok_or_else(told)
+}
+
+fn hint(hint: Option<&String>) -> String {
+    hint.map_or_else(String::new, |hint| format!(" ({hint})"))
+}
+
+fn claims(provider: &str, values: Value) -> ClaimSet {
+    let Value::Object(values) = values else { panic!("claims are a mapping") };
+    ClaimSet::new(provider.parse().unwrap(), values, &GroupsSettings::default())
+}
+
+fn now() -> Timestamp {
+    "2026-03-02T09:00:00Z".parse().unwrap()
+}
+
+fn outcome(policy: &Policy, role: &str, claims: &ClaimSet) -> Outcome {
+    let decision = policy.evaluate(claims, now());
+    decision.roles.into_iter().find(|(name, _)| name.as_str() == role).unwrap().1
+}
+
+const CONTRACTORS: &str = include_str!("../../policies/examples/contractors.yaml");
+const EMPLOYEES: &str = include_str!("../../policies/examples/employees.yaml");
+
+fn both() -> Policy {
+    parse(&[("contractors.yaml", CONTRACTORS), ("employees.yaml", EMPLOYEES)]).unwrap()
+}
+
+#[test]
+fn the_examples_do_what_they_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let policy = parse(&[(&name, &std::fs::read_to_string(&path).unwrap())]).unwrap();
+        let cases = policy.run_cases(now(), &BTreeMap::new());
+        assert!(!cases.is_empty(), "{name} has no examples");
+        for case in cases {
+            assert!(case.passed(), "{}:{}: {:#?}", case.file, case.line, case.differences);
+        }
+    }
+}
+
+#[test]
+fn a_failing_example_tells_the_difference() {
+    let text = "\
+version: 1
+roles:
+  guest: { who: { provider: partners, claims: { ok: true } }, gets: { wiki: { groups: [a] } }, for: { ttl: 1h } }
+examples:
+  - when: { provider: partners, claims: { ok: true } }
+    expect: { roles: [guest], wiki: { groups: [b], because: contract_end } }
+  - when: { provider: partners, claims: {} }
+    expect: { roles: [guest] }
+";
+    let cases = parse(&[("p.yaml", text)]).unwrap().run_cases(now(), &BTreeMap::new());
+    let expected = ["wiki: groups: expected b, got a", "wiki: because: expected contract_end, got ttl"];
+    assert_eq!((cases[0].line, cases[0].differences.as_slice()), (5, expected.map(str::to_owned).as_slice()));
+    let expected = ["roles: expected guest, got none", "role guest: it is not so that claims.ok is true"];
+    assert_eq!((cases[1].line, cases[1].differences.as_slice()), (7, expected.map(str::to_owned).as_slice()));
+}
+
+#[test]
+fn all_mistakes_are_told() {
+    let text = r#"version: 1
+roles:
+  everybody:
+    who: {}
+    gets: { wikki: {} }
+    for: { ttl: 0d, until: contract_end }
+  guest:
+    who: { provider: partner, groups: { any: [] }, claims: { a: {} } }
+    gets: { wiki: { groops: [], attributes: { title: "${env:HOME}" } } }
+    for: { idle: 3d, zone: Europe/Berlin }
+examples:
+  - when: { provider: staff, claims: {} }
+    expect: { roles: [], wiki: { end: 1 } }
+"#;
+    let told = parse(&[("p.yaml", text)]).unwrap_err();
+    assert_eq!(
+        told,
+        [
+            "p.yaml:6:17: \"0d\" is no time at all",
+            "p.yaml:6:28: \"contract_end\" is not a claim, write claims.NAME",
+            "p.yaml:8:46: an empty list of groups says nothing",
+            "p.yaml:8:65: a claim is compared with a text, a number, true or false, or a list of these",
+            "p.yaml:9:21: unknown key \"groops\" (did you mean \"groups\"?)",
+            "p.yaml:9:54: \"${env:HOME}\" is not a claim, write ${claims.NAME}",
+            "p.yaml:10:12: unknown key \"idle\" (use ttl, until, zone)",
+            "p.yaml:13:34: unknown key \"end\" (did you mean \"ends\"?)",
+        ]
+    );
+}
+
+#[test]
+fn names_are_checked_against_the_configuration() {
+    let text = "\
+version: 1
+roles:
+  everybody: { who: {}, gets: { wikki: {} } }
+  guest: { who: { provider: partner }, gets: {} }
+  zoned: { who: { provider: staff, groups: {} }, gets: { notes: {} }, for: { zone: UTC } }
+  loose: { who: { claims: { a: 1 } }, gets: { notes: {} } }
+examples:
+  - when: { provider: nobody, claims: {} }
+    expect: { roles: [], mail: {} }
+";
+    let told = parse(&[("p.yaml", text)]).unwrap_err();
+    assert_eq!(
+        told,
+        [
+            "p.yaml:3:16: role \"everybody\" would be for everybody (for all people of one provider, write who: { provider: NAME })",
+            "p.yaml:3:33: unknown app \"wikki\" (did you mean \"wiki\"?)",
+            "p.yaml:4:29: unknown provider \"partner\" (did you mean \"partners\"?)",
+            "p.yaml:4:40: role \"guest\" gives nothing",
+            "p.yaml:5:36: groups without any name (write groups: { any: [NAME] } or groups: { all: [NAME, NAME] })",
+            "p.yaml:5:78: a zone without an end to read in it (a zone says where the day of until: claims.NAME ends)",
+            "p.yaml:6:12: role \"loose\" believes every provider (say which one it is: who: { provider: NAME, .. })",
+            "p.yaml:8:23: unknown provider \"nobody\" (providers are partners, staff)",
+            "p.yaml:9:26: unknown app \"mail\" (apps are dashboard, notes, wiki)",
+        ]
+    );
+    assert_eq!(
+        parse(&[("a.yaml", EMPLOYEES), ("b.yaml", EMPLOYEES)]).unwrap_err()[0],
+        "b.yaml:5:3: role \"employee\" is defined twice"
+    );
+    assert_eq!(
+        parse(&[("p.yaml", "version: 2\n")]).unwrap_err(),
+        ["p.yaml:1:10: version 2 is not known, write version: 1"]
+    );
+    assert_eq!(parse(&[("p.yaml", "roles: {}\n")]).unwrap_err(), ["p.yaml:1:1: \"version\" is missing"]);
+}
+
+fn contradiction(one: &str, other: &str) -> String {
+    format!(
+        "version: 1\nroles:\n  one: {{ who: {one}, gets: {{ wiki: {{ attributes: {{ title: A }} }}, notes: {{}} }} }}\n  \
+         other: {{ who: {other}, gets: {{ wiki: {{ attributes: {{ title: B }} }} }} }}\n"
+    )
+}
+
+#[test]
+fn roles_that_contradict_each_other_are_a_mistake_unless_nobody_can_have_both() {
+    let staff = "{ provider: staff, claims: { a: 1 } }";
+    let told = parse(&[("p.yaml", &contradiction(staff, "{ claims: { b: 1 } }"))]).unwrap_err();
+    assert!(
+        told[0].starts_with("p.yaml:4:") || told[1].contains("set title of wiki differently"),
+        "{told:?}"
+    );
+    assert!(parse(&[("p.yaml", &contradiction(staff, "{ provider: partners }"))]).is_ok());
+}
+
+#[test]
+fn roles_that_contradict_each_other_open_neither() {
+    let text = contradiction("{ provider: staff }", "{ provider: staff }")
+        .replace("title: A", "title: \"${claims.a}\"")
+        .replace("title: B", "title: \"${claims.a}\"");
+    let mut policy = parse(&[("p.yaml", &text)]).unwrap();
+    // What `parse` refuses is refused here too, should it slip through.
+    policy.roles[1].gets[0].attributes.insert("title".to_owned(), "B".parse().unwrap());
+    let decision = policy.evaluate(&claims("staff", json!({ "a": "A" })), now());
+    let apps: Vec<_> = decision.granted().map(|terms| terms.app.as_str()).collect();
+    assert_eq!(apps, ["notes"]);
+    assert!(decision.has_failed());
+    assert_eq!(decision.conflicts[0].to_string(), "roles one and other set title of wiki differently");
+}
+
+#[test]
+fn unknown_groups_are_neither_a_match_nor_none() {
+    let policy = both();
+    let unknown = |values| outcome(&policy, "contractor", &claims("partners", values));
+    assert!(matches!(unknown(json!({ "email_verified": true })), Outcome::Unknown(_)));
+    // What is false stays false, whatever the groups are.
+    assert!(matches!(unknown(json!({ "email_verified": false })), Outcome::NoMatch(_)));
+    let decision = policy.evaluate(&claims("staff", json!({ "department": "IT" })), now());
+    assert!(decision.is_undecided(&"editor".parse().unwrap()) && decision.has_unknown());
+    assert!(!decision.is_undecided(&"employee".parse().unwrap()));
+}
+
+#[test]
+fn what_cannot_be_worked_out_denies_and_says_why() {
+    let matching =
+        json!({ "groups": ["wiki-guests"], "email_verified": true, "contract_end": "soon", "sponsor": "A" });
+    assert_eq!(
+        outcome(&both(), "contractor", &claims("partners", matching)),
+        Outcome::Failed(
+            "claim contract_end is not a date, a time with its offset, or seconds since 1970".to_owned()
+        )
+    );
+    let decision = both().evaluate(&claims("staff", json!({ "groups": [] })), now());
+    assert_eq!(decision.roles[2].1, Outcome::Failed("claim department is absent".to_owned()));
+    assert!(decision.has_failed() && decision.granted().next().is_none());
+}
+
+#[test]
+fn the_version_follows_the_meaning_alone() {
+    let policy = both();
+    let version = policy.version().to_string();
+    assert_eq!(version.len(), 12);
+    let reordered = EMPLOYEES.replace("[docs, docs-leads]", "[docs-leads, docs]").replace("12h", "720m");
+    let same = parse(&[("x.yaml", &reordered), ("a.yaml", CONTRACTORS)]).unwrap();
+    assert_eq!(same.version(), policy.version());
+    let changed = parse(&[("c.yaml", CONTRACTORS), ("e.yaml", &EMPLOYEES.replace("12h", "13h"))]).unwrap();
+    assert_ne!(changed.version(), policy.version());
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        prop_oneof!["2026-0[1-9]-[0-3][0-9]", "wiki-guests|docs|on-call|operations|permanent"]
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(".{0,8}", inner, 0..4)
+                .prop_map(|map| map.into_iter().collect::<Map<_, _>>().into()),
+        ]
+    })
+}
+
+/// Claims that are often the right ones.
+fn any_claims() -> impl Strategy<Value = ClaimSet> {
+    let group = prop::sample::select(vec!["wiki-guests", "docs", "on-call", "operations", "other"]);
+    let groups = prop_oneof![
+        4 => prop::collection::btree_set(group, 0..4).prop_map(|groups| json!(groups)),
+        1 => any_json(),
+    ];
+    let often = |value: Value| prop_oneof![4 => Just(value), 1 => any_json()];
+    let end = prop_oneof![4 => "2026-0[1-9]-[0-2][1-9]".prop_map(Value::from), 1 => any_json()];
+    let values =
+        (groups, often(json!(true)), often(json!("Ada")), end, often(json!("IT")), often(json!("permanent")));
+    (values, any::<bool>(), prop::collection::vec(prop::bool::weighted(0.9), 6)).prop_map(
+        |(values, staff, kept)| {
+            let (groups, verified, sponsor, end, department, employment) = values;
+            let all = [
+                ("groups", groups),
+                ("email_verified", verified),
+                ("sponsor", sponsor),
+                ("contract_end", end),
+                ("department", department),
+                ("employment", employment),
+            ];
+            let kept = all.into_iter().zip(kept).filter(|(_, kept)| *kept);
+            let values = kept.map(|((name, value), _)| (name.to_owned(), value)).collect();
+            let provider = if staff { "staff" } else { "partners" };
+            ClaimSet::new(provider.parse().unwrap(), values, &GroupsSettings::default())
+        },
+    )
+}
+
+fn granted_roles(decision: &Decision) -> BTreeSet<(RoleName, AppName)> {
+    decision.granted().map(|terms| (terms.role.clone(), terms.app.clone())).collect()
+}
+
+proptest! {
+    #[test]
+    fn same_input_same_answer_in_any_order(claims in any_claims()) {
+        let one = both().evaluate(&claims, now());
+        let split: Vec<_> = EMPLOYEES.split("\n  editor:").collect();
+        let later = format!("version: 1\nroles:\n  editor:{}", split[1].split("\nexamples:").next().unwrap());
+        let first = format!("{}\n", split[0]);
+        let other = parse(&[("z.yaml", &first), ("c.yaml", CONTRACTORS), ("a.yaml", &later)]).unwrap();
+        prop_assert_eq!(&one, &both().evaluate(&claims, now()));
+        prop_assert_eq!(&one, &other.evaluate(&claims, now()));
+    }
+
+    #[test]
+    fn any_claims_are_survived(values in prop::collection::btree_map(".{0,12}", any_json(), 0..8)) {
+        let values = values.into_iter().collect();
+        both().evaluate(&ClaimSet::new("staff".parse().unwrap(), values, &GroupsSettings::default()), now());
+    }
+
+    #[test]
+    fn less_is_never_more(claims in any_claims(), without in 0_usize..6, groups in 0_usize..4) {
+        let policy = both();
+        let all = granted_roles(&policy.evaluate(&claims, now()));
+        let mut fewer = claims.values().clone();
+        if let Some(name) = fewer.keys().nth(without).cloned() {
+            fewer.remove(&name);
+        }
+        if let Some(Value::Array(list)) = fewer.get_mut("groups") && groups < list.len() {
+            list.remove(groups);
+        }
+        let fewer = ClaimSet::new(claims.provider().clone(), fewer, &GroupsSettings::default());
+        let left = granted_roles(&policy.evaluate(&fewer, now()));
+        prop_assert!(left.is_subset(&all), "{:?} are more than {:?}", left, all);
+    }
+
+    #[test]
+    fn unknown_groups_grant_no_role_that_needs_them(claims in any_claims()) {
+        let mut values = claims.values().clone();
+        values.insert("groups".to_owned(), json!(7));
+        let unknown = ClaimSet::new(claims.provider().clone(), values, &GroupsSettings::default());
+        let decision = both().evaluate(&unknown, now());
+        prop_assert!(decision.granted().all(|terms| terms.role.as_str() == "employee"));
+    }
+}

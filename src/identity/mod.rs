@@ -2,5 +2,7 @@
 //! Nothing else identifies a person; an e-mail address is an attribute.
 
 mod claims;
+mod keys;
 
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};
+pub use keys::{KeyError, SigningKey};

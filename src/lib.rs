@@ -15,3 +15,6 @@ pub mod identity;
 
 // Second floor: decisions.
 pub mod session;
+
+// Third floor: doors, strangers to one another.
+pub mod gateway;

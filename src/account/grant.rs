@@ -37,3 +37,41 @@ pub enum Because {
     /// Policy no longer gives the role.
     Policy,
 }
+
+impl Because {
+    /// Why it ends, or ended, as a sentence for the person.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Ttl(span) => format!("It was given for {}.", length(*span)),
+            Self::Claim(claim) => format!("Your sign-in service set that end (claim {claim})."),
+            Self::Lapse(span) => {
+                format!("Your sign-in service had not confirmed it for {}.", length(*span))
+            }
+            Self::Operator => "An operator set that end.".to_owned(),
+            Self::Policy => "The rules that gave it no longer apply to you.".to_owned(),
+        }
+    }
+}
+
+/// A span in its largest whole unit: `30 days`, `90 minutes`.
+fn length(span: SignedDuration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+    let (unit, name) = whole.unwrap_or((1, "second"));
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_their_largest_whole_unit() {
+        let words = |seconds| Because::Ttl(SignedDuration::from_secs(seconds)).words();
+        assert_eq!(words(30 * 86_400), "It was given for 30 days.");
+        assert_eq!(words(5_400), "It was given for 90 minutes.");
+        assert_eq!(words(1), "It was given for 1 second.");
+    }
+}

@@ -1,8 +1,13 @@
 //! Who is there: from a cookie to a live session, read from memory when warm.
 
+pub mod cookie;
+
 use crate::account::Because;
 use crate::names::{AppName, ProviderName, RoleName, SessionId, SignInId, UserId};
 use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// A live sign-in on one host, with all that the gate needs to judge a request without asking anybody.
 #[derive(Debug)]
@@ -21,6 +26,52 @@ pub struct Session {
     pub until: Timestamp,
     /// What they hold, and what they held, for each app.
     pub access: Vec<Access>,
+    /// True once a commit has touched this person.
+    pub outdated: watch::Sender<bool>,
+}
+
+impl Session {
+    /// Whether no commit has touched this person since it was read.
+    pub fn is_current(&self) -> bool {
+        !*self.outdated.borrow()
+    }
+
+    /// Resolves when it is no longer current.
+    pub async fn changed(&self) {
+        // The sender lives in `self`, so the wait cannot fail.
+        let _ = self.outdated.subscribe().wait_for(|outdated| *outdated).await;
+    }
+}
+
+/// The store cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store cannot be asked")]
+pub struct Unavailable;
+
+/// All live sessions. Stand-in: a map.
+#[derive(Clone, Default)]
+pub struct Sessions {
+    kept: Arc<Mutex<HashMap<String, Arc<Session>>>>,
+}
+
+impl Sessions {
+    /// Holds `session` under `token`; one that was held there before is current no longer.
+    pub fn hold(&self, token: &str, session: Session) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = kept.insert(token.to_owned(), Arc::new(session)) {
+            old.outdated.send_replace(true);
+        }
+    }
+
+    /// The session of `token`, from memory only.
+    pub fn cached(&self, token: &str) -> Option<Arc<Session>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// The session of `token`, from memory, else from the store.
+    pub async fn find(&self, token: &str) -> Result<Option<Arc<Session>>, Unavailable> {
+        Ok(self.cached(token))
+    }
 }
 
 /// A person as their identity provider names them.

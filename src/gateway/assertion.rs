@@ -136,7 +136,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn permit(session: &Arc<Session>, app: &Arc<App>, now: i64) -> Permit {
-        authorize(Some(session.clone()), app, &Rule::AnyRole, at(now)).unwrap()
+        authorize(Some(session.clone()), app, &Arc::new(Rule::AnyRole), at(now)).unwrap()
     }
 
     fn claims(word: &Word, key: &Value) -> Value {
@@ -192,7 +192,7 @@ mod tests {
         let count =
             |session| assertions.word(&permit(&session, &wiki, 0)).unwrap().unwrap().headers().count();
         assert_eq!((count(before), count(Arc::new(after))), (2, 1));
-        let public = authorize(None, &wiki, &Rule::Public, at(0)).unwrap();
+        let public = authorize(None, &wiki, &Arc::new(Rule::Public), at(0)).unwrap();
         assert!(assertions.word(&public).unwrap().is_none());
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Permit {
     app: Arc<App>,
+    rule: Arc<Rule>,
     guest: Option<Guest>,
 }
 
@@ -48,11 +49,12 @@ pub enum Refusal {
 pub fn authorize(
     session: Option<Arc<Session>>,
     app: &Arc<App>,
-    rule: &Rule,
+    rule: &Arc<Rule>,
     now: Timestamp,
 ) -> Result<Permit, Refusal> {
-    if *rule == Rule::Public {
-        return Ok(Permit { app: app.clone(), guest: None });
+    let permit = |guest| Permit { app: app.clone(), rule: rule.clone(), guest };
+    if **rule == Rule::Public {
+        return Ok(permit(None));
     }
     let here = |session: &Arc<Session>| {
         session.is_current() && now < session.until && session.host == app.host.as_str()
@@ -67,7 +69,7 @@ pub fn authorize(
     match access.account {
         Account::NotNeeded | Account::Ready(_) => {
             let until = until.min(session.until);
-            Ok(Permit { app: app.clone(), guest: Some(Guest { session, until, at: now }) })
+            Ok(permit(Some(Guest { session, until, at: now })))
         }
         Account::Preparing => Err(Refusal::Preparing),
         Account::Stuck => Err(Refusal::Stuck),
@@ -89,6 +91,11 @@ impl Permit {
     /// The app it opens.
     pub fn app(&self) -> &Arc<App> {
         &self.app
+    }
+
+    /// The same question again, with the session as it is now.
+    pub fn renew(&self, session: Option<Arc<Session>>, now: Timestamp) -> Result<Self, Refusal> {
+        authorize(session, &self.app, &self.rule, now)
     }
 
     /// Whom it is for; nobody in particular where a place is public.
@@ -141,7 +148,7 @@ mod tests {
     }
 
     fn refusal(session: Session, rule: &Rule, now: i64) -> Option<Refusal> {
-        authorize(Some(Arc::new(session)), &app(json!({})), rule, at(now)).err()
+        authorize(Some(Arc::new(session)), &app(json!({})), &Arc::new(rule.clone()), at(now)).err()
     }
 
     #[test]
@@ -149,7 +156,8 @@ mod tests {
         let mut guest = session(vec![held("reader", 10), held("editor", 20)], Account::NotNeeded);
         guest.until = at(30);
         let editors = rule(&["editor"]);
-        assert_eq!(authorize(None, &app(json!({})), &Rule::AnyRole, at(0)).unwrap_err(), Refusal::SignIn);
+        let nobody = authorize(None, &app(json!({})), &Arc::new(Rule::AnyRole), at(0));
+        assert_eq!(nobody.unwrap_err(), Refusal::SignIn);
         let ended = |seconds| Some(Refusal::Ended { at: at(seconds), because: Because::Policy });
         let judge = |rule: &Rule, now| refusal(copy(&guest), rule, now);
         assert_eq!(judge(&Rule::AnyRole, 19), None);
@@ -205,7 +213,7 @@ mod tests {
                 guest.host = "notes.example.com".to_owned();
             }
             let wanted: Vec<&str> = wanted.iter().map(|role| ROLES[*role]).collect();
-            let rule = if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) };
+            let rule = Arc::new(if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) });
             let judged = authorize(Some(Arc::new(guest)), &app(json!({})), &rule, at(now));
             let end = grants
                 .iter()

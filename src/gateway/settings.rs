@@ -78,7 +78,8 @@ pub struct App {
     pub upstream: Upstream,
     /// The plain identity headers it asks for.
     pub headers: Vec<(HeaderName, Field)>,
-    rules: HashMap<Box<str>, Rule>,
+    rules: HashMap<Box<str>, Arc<Rule>>,
+    elsewhere: Arc<Rule>,
     /// Length of the longest prefix: beyond it nothing of a path decides.
     longest: usize,
 }
@@ -121,16 +122,17 @@ impl Settings {
             return Err(mistakes);
         };
         let title = self.title.unwrap_or_else(|| name.to_string());
-        let rules: HashMap<Box<str>, Rule> =
-            self.routes.into_iter().map(|(prefix, rule)| (without_slash(&prefix).into(), rule)).collect();
+        let shared = |(prefix, rule): (String, Rule)| (without_slash(&prefix).into(), Arc::new(rule));
+        let rules: HashMap<Box<str>, _> = self.routes.into_iter().map(shared).collect();
+        let elsewhere = Arc::new(Rule::AnyRole);
         let longest = rules.keys().map(|prefix| prefix.len()).max().unwrap_or(0);
-        Ok(App { name, title, host, upstream, headers: plain, rules, longest })
+        Ok(App { name, title, host, upstream, headers: plain, rules, elsewhere, longest })
     }
 }
 
 impl App {
     /// The rule for a canonical path: that of the longest prefix on a segment boundary.
-    pub fn rule(&self, path: &str) -> &Rule {
+    pub fn rule(&self, path: &str) -> &Arc<Rule> {
         let mut rest = without_slash(path);
         // One byte more tells whether the longest prefix ends at a boundary.
         if let Some(end) = rest.as_bytes().iter().skip(self.longest).position(|&byte| byte == b'/') {
@@ -143,7 +145,7 @@ impl App {
             let Some(boundary) = rest.rfind('/') else { break };
             rest = &rest[..boundary];
         }
-        &Rule::AnyRole
+        &self.elsewhere
     }
 
     /// Whether the path decides who may go there.
@@ -259,11 +261,11 @@ mod tests {
             ("/Admin", Rule::AnyRole),
         ];
         for (path, rule) in cases {
-            assert_eq!(wiki.rule(path), &rule, "{path}");
+            assert_eq!(**wiki.rule(path), rule, "{path}");
         }
         assert_eq!(&*wiki.upstream.host, "::1");
         let open = app(json!({ "host": "w", "upstream": "http://w", "routes": { "/": "public" } })).unwrap();
-        assert_eq!((open.rule("/"), open.rule("/a/b")), (&Rule::Public, &Rule::Public));
+        assert_eq!((&**open.rule("/"), &**open.rule("/a/b")), (&Rule::Public, &Rule::Public));
         assert_eq!((open.title.as_str(), open.upstream.port), ("wiki", 80));
     }
 

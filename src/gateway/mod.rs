@@ -27,6 +27,7 @@ mod answer;
 mod body;
 mod forward;
 mod gate;
+mod path;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a request line and a `Host` header to the app that is asked for, by the one canonical reading of both.
 //! What could be read in two ways is refused, since an app might read it the other way.
 
+use super::path;
 use super::settings::{App, is_ours};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use std::borrow::Cow;
@@ -171,7 +172,7 @@ impl Routes {
                 return Err(BadRequest::Target);
             }
         }
-        check_path(uri.path())?;
+        path::check(uri.path())?;
         let host = if text.starts_with(&*name) && text[name.len()..].strip_prefix('.').is_none() {
             sent.clone()
         } else {
@@ -185,78 +186,12 @@ impl Routes {
         match place {
             Place::App(_) if is_ours(uri.path()) => Ok(Some(Asked { place: Place::Ours, host })),
             Place::App(app) if app.path_decides() => {
-                check_spelling(uri.path())?;
+                path::check_spelling(uri.path())?;
                 Ok(Some(Asked { place: place.clone(), host }))
             }
             _ => Ok(Some(Asked { place: place.clone(), host })),
         }
     }
-}
-
-/// Refuses paths that servers are known to take for others: dot segments (plain or encoded, also with `;`
-/// parameters, as Tomcat reads them), backslashes, encoded slashes, fragments, control characters, and what is
-/// not ASCII or not percent-encoding.
-fn check_path(path: &str) -> Result<(), BadRequest> {
-    let segment_ends = |byte: &u8| *byte == b'/';
-    if !path.starts_with('/') {
-        return Err(BadRequest::Target);
-    }
-    let mut bytes = path.bytes();
-    while let Some(byte) = bytes.next() {
-        let meant = match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
-                    return Err(BadRequest::Path);
-                };
-                match high * 16 + low {
-                    0x2e | 0x2f => return Err(BadRequest::Path),
-                    meant => meant,
-                }
-            }
-            byte if byte.is_ascii_graphic() => byte.into(),
-            _ => return Err(BadRequest::Path),
-        };
-        if matches!(meant, 0..=0x1f | 0x7f | 0x23 | 0x5c) {
-            return Err(BadRequest::Path);
-        }
-    }
-    let dots = |segment: &[u8]| {
-        let before = |byte: &u8| *byte == b';' || *byte == b'%';
-        segment.starts_with(b".") && matches!(segment.split(before).next(), Some(b"." | b".."))
-    };
-    let ambiguous = path.contains("/.") && path.as_bytes().split(segment_ends).any(dots);
-    if ambiguous { Err(BadRequest::Path) } else { Ok(()) }
-}
-
-/// Refuses second spellings of a path, where rules hang on paths: empty segments (some servers merge them),
-/// `;` parameters (some cut them off), characters encoded without need, and what is not UTF-8 when decoded (an
-/// overlong encoding hides a letter). Expects a path that [`check_path`] passed.
-fn check_spelling(path: &str) -> Result<(), BadRequest> {
-    let mut decoded = Vec::new();
-    let mut rest = path.as_bytes();
-    let mut encoded = false;
-    while let [byte, after @ ..] = rest {
-        match (byte, after) {
-            (b'%', [high, low, after @ ..]) => {
-                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or(0);
-                let meant = u8::try_from(digit(high) * 16 + digit(low)).map_err(|_| BadRequest::Path)?;
-                if meant.is_ascii_alphanumeric() || b"-_~;".contains(&meant) {
-                    return Err(BadRequest::Path);
-                }
-                encoded = true;
-                decoded.push(meant);
-                rest = after;
-            }
-            _ => rest = after,
-        }
-        if encoded && rest.first() != Some(&b'%') {
-            std::str::from_utf8(&decoded).map_err(|_| BadRequest::Path)?;
-            decoded.clear();
-            encoded = false;
-        }
-    }
-    if path.contains("//") || path.contains(';') { Err(BadRequest::Path) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ fn echoed(answer: &str) -> Value {
     serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
-fn values<'a>(echoed: &'a Value, named: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn values(echoed: &Value, named: impl Fn(&str) -> bool) -> Vec<&str> {
     let headers = echoed["headers"].as_array().unwrap();
     headers
         .iter()

@@ -3,6 +3,7 @@
 
 use super::path;
 use super::settings::{App, is_ours};
+use crate::names::AppName;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -126,7 +127,7 @@ pub struct Taken {
     /// The host.
     pub host: String,
     /// The app that came second.
-    pub app: crate::names::AppName,
+    pub app: AppName,
 }
 
 impl Routes {

@@ -139,7 +139,7 @@ impl Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::testing::{app, at, held, session};
+    use crate::gateway::testing::{app, at, held, outdate, session};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(judge(&Rule::AnyRole, 30), Some(Refusal::SignIn));
         assert_eq!(judge(&Rule::Public, 99), None);
         let outdated = copy(&guest);
-        outdated.outdated.send_replace(true);
+        outdate(&outdated);
         assert_eq!(refusal(outdated, &editors, 0), Some(Refusal::SignIn));
         let mut elsewhere = copy(&guest);
         elsewhere.host = "notes.example.com".to_owned();
@@ -208,7 +208,9 @@ mod tests {
             });
             let mut guest = session(given.collect(), Account::NotNeeded);
             guest.until = at(session_ends);
-            guest.outdated.send_replace(!current);
+            if !current {
+                outdate(&guest);
+            }
             if !here {
                 guest.host = "notes.example.com".to_owned();
             }

@@ -10,7 +10,6 @@ use super::watch::Watch;
 use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use tokio_util::sync::CancellationToken;
 
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
 pub(super) async fn forward(
@@ -19,7 +18,6 @@ pub(super) async fn forward(
     word: Option<&Word>,
     client: Client<'_>,
     request: Request<Incoming>,
-    stop: &CancellationToken,
 ) -> Result<Response<ToClient>, Failure> {
     let (mut parts, body) = request.into_parts();
     let app = watch.permit.app().clone();
@@ -40,7 +38,7 @@ pub(super) async fn forward(
         let client = upgrade.ok_or(Failure::Switched)?;
         headers::set_websocket(response.headers_mut());
         let app = hyper::upgrade::on(&mut response);
-        tokio::spawn(tunnel::run(client, app, watch, stop.clone()));
+        tokio::spawn(tunnel::run(client, app, watch));
         return Ok(response.map(|_| ToClient::Page(Default::default())));
     }
     *response.version_mut() = http::Version::HTTP_11;

@@ -114,7 +114,7 @@ impl Gate {
         };
         let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
         let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
-        match forward(&self.pool, watch, word.as_deref(), client, request, &gateway.stop).await {
+        match forward(&self.pool, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {
                 tracing::warn!(app = %app.name, upstream = %app.upstream.host, %failure, "app does not answer: {failure}");

@@ -49,3 +49,8 @@ pub(super) fn session(held: Vec<Held>, account: Account) -> Session {
         outdated: watch::Sender::new(false),
     }
 }
+
+/// Makes it a session that was overtaken by a commit.
+pub(super) fn outdate(session: &Session) {
+    session.outdated.send_replace(true);
+}

@@ -4,11 +4,10 @@ use super::watch::Watch;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
-use tokio_util::sync::CancellationToken;
 
-/// Copies between client and app until either hangs up, the permit ends, or the gateway stops. Then both
-/// connections are closed.
-pub(super) async fn run(client: OnUpgrade, app: OnUpgrade, watch: Watch, stop: CancellationToken) {
+/// Copies between client and app until either hangs up, the permit ends. Then both connections are closed,
+/// as they are when the worker stops.
+pub(super) async fn run(client: OnUpgrade, app: OnUpgrade, watch: Watch) {
     let name = watch.permit.app().name.clone();
     let copied = async {
         let (client, app) = tokio::try_join!(client, app).map_err(std::io::Error::other)?;
@@ -16,7 +15,6 @@ pub(super) async fn run(client: OnUpgrade, app: OnUpgrade, watch: Watch, stop: C
     };
     tokio::select! {
         () = watch.over() => tracing::info!(app = %name, "tunnel closed, access ended"),
-        () = stop.cancelled() => tracing::debug!(app = %name, "tunnel closed, the gateway stops"),
         ended = copied => {
             if let Err(error) = ended {
                 tracing::debug!(app = %name, %error, "tunnel broke off");

@@ -54,8 +54,8 @@ struct Worker {
     load: Arc<()>,
 }
 
-/// Starts the gateway. It stops when its token is cancelled: no more connections, requests are finished, streams
-/// and tunnels cut.
+/// Starts the gateway. It stops when its token is cancelled: no more connections are accepted, requests
+/// are finished, and tunnels end with the last of them.
 ///
 /// # Errors
 /// When a thread, its runtime or a listener cannot be set up.

@@ -30,6 +30,7 @@ pub mod session;
 
 // Third floor: doors, strangers to one another.
 pub mod admin;
+pub mod gateway;
 pub mod oidc;
 pub mod portal;
 

@@ -145,6 +145,21 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// A store of its own, in a folder that goes with the process's temporary files.
+    pub(crate) async fn for_tests(now: Timestamp) -> Self {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let sealer = Sealer::from_master(&seal::random_text()).unwrap();
+        Self::open(&folder.join("guestpass.db"), sealer, now).await.unwrap()
+    }
+
+    /// Puts a session into the cache as if it had been read.
+    pub(crate) fn hold(&self, token: TokenHash, session: Session) {
+        self.0.cache.insert(token, Arc::new(session));
+    }
+}
+
 /// A change in the making: see [`Store::begin`].
 pub struct Tx {
     inner: Transaction<'static, Sqlite>,

@@ -41,7 +41,7 @@ pub struct Session {
     pub until: Timestamp,
     /// What they hold, and what they held, for each app.
     pub access: Vec<Access>,
-    pub(super) mark: Arc<Mark>,
+    pub(crate) mark: Arc<Mark>,
 }
 
 impl Session {

@@ -30,6 +30,20 @@ enum Mode {
     Closed,
 }
 
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "read, and looked at through Debug")]
+struct Strict {
+    list: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "read, and looked at through Debug")]
+struct Item {
+    a: crate::names::AppName,
+    b: u16,
+    c: Mode,
+}
+
 fn read(text: &str) -> Vec<String> {
     let mut mistakes = Mistakes::default();
     let read: Option<Config> = Document::parse("g.yaml", text).unwrap().read(&mut mistakes);
@@ -72,6 +86,21 @@ ports: [80, 70000, 81, x]
 fn what_is_missing_is_told_at_the_key_of_what_lacks_it() {
     assert_eq!(read("apps:\n  wiki: { port: 80 }\n  notes: {}\n").len(), 2);
     assert_eq!(read("apps:\n  wiki: { port: 80 }\n"), ["g.yaml:2:3: \"host\" is missing"]);
+    let mut mistakes = Mistakes::default();
+    let doc = Document::parse("g.yaml", "list:\n  - { b: x }\n  - {}\n").unwrap();
+    assert!(doc.read::<Strict>(&mut mistakes).is_none());
+    let told: Vec<_> = mistakes.sorted().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "g.yaml:2:5: \"a\" is missing",
+            "g.yaml:2:5: \"c\" is missing",
+            "g.yaml:2:10: expected a whole number from 0 to 65535, found \"x\"",
+            "g.yaml:3:5: \"a\" is missing",
+            "g.yaml:3:5: \"b\" is missing",
+            "g.yaml:3:5: \"c\" is missing",
+        ]
+    );
 }
 
 #[test]

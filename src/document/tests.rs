@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -193,4 +194,17 @@ fn a_reference_that_fails_is_a_mistake_at_its_place() {
     assert_eq!(told[0], "g.yaml:1:7: \"${env:M\" has no end");
     assert!(told[1].starts_with("g.yaml:2:9: \"${vault}\" is not a reference"));
     assert_eq!(told[2], "g.yaml:2:21: P is not set");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "([-:?,{}\\[\\]#&*!|>'\"%@` \n\ta-c0$]|ports|apps|host|: |\n  |\n- ){0,40}") {
+        if let Ok(mut doc) = Document::parse("g.yaml", &text) {
+            let mut mistakes = Mistakes::default();
+            doc.interpolate(|_, name| Err(name.to_owned()), &mut mistakes);
+            let read = doc.read::<Config>(&mut mistakes);
+            prop_assert_eq!(read.is_some(), mistakes.is_empty());
+            mistakes.to_string();
+        }
+    }
 }

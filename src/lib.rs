@@ -13,5 +13,11 @@ pub mod page;
 pub mod account;
 pub mod identity;
 
+// First floor: memory.
+pub mod store;
+
 // Second floor: decisions.
 pub mod session;
+
+// Third floor: doors, strangers to one another.
+pub mod provision;

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_life_is_told_once() {
-        let profile = Profile { user_name: "ada".into(), groups: ["readers".into()].into(), ..Profile::default() };
+        let profile =
+            Profile { user_name: "ada".into(), groups: ["readers".into()].into(), ..Profile::default() };
         let (mut known, mut told) = (Actual::Absent, Vec::new());
         for desired in [Desired::Active(profile.clone()), Desired::Disabled, Desired::Active(profile)] {
             while let Some(step) = next_step(&desired, &known) {

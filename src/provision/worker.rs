@@ -176,3 +176,143 @@ fn chance() -> f64 {
     aws_lc_rs::rand::fill(&mut bytes)
         .map_or(0.5, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Desired, Profile, Step};
+    use crate::provision::connector::{Fault, Key, RetryAfter};
+    use futures_util::future::BoxFuture;
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+    use std::time::Duration;
+    use tokio::sync::Notify;
+
+    /// A target in memory, as good as its mood.
+    #[derive(Default)]
+    struct Moody {
+        accounts: Mutex<HashMap<String, Actual>>,
+        looks: AtomicI64,
+        /// Every call waits for this, if there is one.
+        gate: Option<Notify>,
+        throttles: Mutex<Option<RetryAfter>>,
+    }
+
+    impl Connector for Moody {
+        fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
+            Box::pin(async {
+                self.looks.fetch_add(1, Ordering::AcqRel);
+                if let Some(gate) = &self.gate {
+                    gate.notified().await;
+                }
+                if let Some(after) = self.throttles.lock().unwrap().take() {
+                    return Err(Fault::Throttled(Some(after)));
+                }
+                Ok(self.accounts.lock().unwrap().get(&key.external_id).cloned().unwrap_or(Actual::Absent))
+            })
+        }
+
+        fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+            Box::pin(async {
+                let mut accounts = self.accounts.lock().unwrap();
+                let before = accounts.remove(&key.external_id).unwrap_or(Actual::Absent);
+                accounts.insert(key.external_id.clone(), before.after(step));
+                Ok(None)
+            })
+        }
+    }
+
+    struct Bench {
+        store: Store,
+        clock: Clock,
+        stop: CancellationToken,
+        running: JoinSet<()>,
+    }
+
+    impl Bench {
+        fn new(targets: &[(&str, &Arc<Moody>)]) -> Self {
+            let clock = Clock::turned("2026-03-02T09:00:00Z".parse().unwrap());
+            let (store, stop) = (Store::default(), CancellationToken::new());
+            let named = |(name, moody): &(&str, &Arc<Moody>)| {
+                (name.parse().unwrap(), Arc::clone(moody) as Arc<dyn Connector>)
+            };
+            let mut running = JoinSet::new();
+            running.spawn(run(
+                store.clone(),
+                clock.clone(),
+                targets.iter().map(named).collect(),
+                stop.clone(),
+            ));
+            Self { store, clock, stop, running }
+        }
+
+        fn want(&self, target: &str) -> usize {
+            let desired = Desired::Active(Profile { user_name: "ada".into(), ..Profile::default() });
+            self.store.want(&target.parse().unwrap(), desired, self.clock.now()).unwrap()
+        }
+    }
+
+    async fn soon(mut so: impl FnMut() -> bool) {
+        for _ in 0..500 {
+            if so() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("not within a second");
+    }
+
+    fn has(moody: &Moody, accounts: usize) -> bool {
+        moody.accounts.lock().unwrap().len() == accounts
+    }
+
+    #[tokio::test]
+    async fn a_target_that_hangs_holds_up_nobody_else() {
+        let (hangs, wiki) =
+            (Arc::new(Moody { gate: Some(Notify::new()), ..Moody::default() }), Arc::default());
+        let bench = Bench::new(&[("hangs", &hangs), ("wiki", &wiki)]);
+        for _ in 0..20 {
+            bench.want("hangs");
+        }
+        bench.want("wiki");
+        soon(|| has(&wiki, 1)).await;
+        soon(|| hangs.looks.load(Ordering::Acquire) == PARALLEL as i64).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_wanted_later_wakes_it_and_time_does_too() {
+        let wiki: Arc<Moody> = Arc::default();
+        let bench = Bench::new(&[("wiki", &wiki)]);
+        let row = bench.want("wiki");
+        soon(|| bench.store.quiet()).await;
+        *wiki.throttles.lock().unwrap() = Some(RetryAfter::In(SignedDuration::from_secs(60)));
+        bench.store.rewant(row, Desired::Disabled, bench.clock.now()).unwrap();
+        soon(|| wiki.throttles.lock().unwrap().is_none()).await;
+
+        // The whole target rests now, whatever else is wanted of it.
+        let looks = wiki.looks.load(Ordering::Acquire);
+        bench.want("wiki");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(wiki.looks.load(Ordering::Acquire), looks);
+        bench.clock.advance(SignedDuration::from_secs(62));
+        soon(|| bench.store.quiet()).await;
+        assert!(has(&wiki, 2));
+    }
+
+    #[tokio::test]
+    async fn it_stops_after_the_call_under_way_and_gives_the_rest_back() {
+        let wiki = Arc::new(Moody { gate: Some(Notify::new()), ..Moody::default() });
+        let mut bench = Bench::new(&[("wiki", &wiki)]);
+        bench.want("wiki");
+        soon(|| wiki.looks.load(Ordering::Acquire) == 1).await;
+        bench.stop.cancel();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(bench.running.try_join_next().is_none());
+        wiki.gate.as_ref().unwrap().notify_one();
+        bench.running.join_next().await.unwrap().unwrap();
+        assert!(has(&wiki, 0));
+        let again =
+            bench.store.claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1).await.unwrap();
+        assert_eq!(again.len(), 1);
+    }
+}

@@ -91,7 +91,7 @@ impl Target {
         stop: &CancellationToken,
     ) -> Result<Option<Timestamp>, store::Error> {
         let now = self.clock.now();
-        let room = PARALLEL - running.len();
+        let room = PARALLEL.saturating_sub(running.len());
         if now < self.paused_until() {
             return Ok(Some(self.paused_until()));
         }
@@ -100,7 +100,7 @@ impl Target {
                 running.spawn(self.clone().work(due, stop.clone()));
             }
         }
-        if running.len() == PARALLEL { Ok(None) } else { self.store.next_due(&self.name).await }
+        if running.len() >= PARALLEL { Ok(None) } else { self.store.next_due(&self.name).await }
     }
 
     async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {

@@ -11,8 +11,8 @@ mod tests;
 mod wire;
 
 use self::http::Http;
-use super::super::connector::{Connector, Fault, Key, Refusal};
 use crate::account::{Actual, Desired, Profile, Seen, Step};
+use crate::provision::connector::{Connector, Fault, Key, Refusal};
 use futures_util::future::BoxFuture;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;

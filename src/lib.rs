@@ -33,6 +33,7 @@ pub mod admin;
 pub mod gateway;
 pub mod oidc;
 pub mod portal;
+pub mod provision;
 
 // Roof: assembly.
 pub mod app;

@@ -140,7 +140,7 @@ mod tests {
         let refusal = Refusal::Ended { at, because: Because::Claim("contract_end".to_owned()) };
         let page = refused(&refusal, &app(json!({})), Some(&guest), "https://access.example.com");
         assert_eq!(page.title, "Your access to Wiki ended on 10 March, 00:00 UTC.");
-        assert_eq!(page.detail, "Your sign-in service set that end (claim contract_end).");
+        assert_eq!(page.detail, "It was given until the date that your organisation set (contract_end).");
         assert_eq!(page.signed_in_as.as_deref(), Some("carla@partner.example from partners"));
         assert_eq!((page.status.as_u16(), page.reason), (403, "ended"));
         assert_eq!(page.actions[0].href, "https://access.example.com");

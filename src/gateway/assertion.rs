@@ -155,7 +155,7 @@ mod tests {
     fn it_says_who_and_until_when_and_is_kept_for_half_its_life() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", key);
+        let assertions = Assertions::new("https://access.example.com", key.into());
         let wiki =
             app(json!({ "headers": { "X-Name": "name", "X-Roles": "roles", "X-Account": "account" } }));
         let grants = vec![held("reader", 100), held("editor", 1_000), held("owner", -1)];
@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_session_that_was_read_anew_gets_a_new_word_and_public_places_none() {
-        let assertions = Assertions::new("https://access.example.com", SigningKey::generate().unwrap().into());
+        let assertions =
+            Assertions::new("https://access.example.com", SigningKey::generate().unwrap().into());
         let wiki = app(json!({ "headers": { "X-Name": "name", "X-Account": "account" } }));
         let before = Arc::new(session(vec![held("reader", 100)], Account::NotNeeded));
         let mut after = session(vec![held("reader", 100)], Account::NotNeeded);

@@ -57,11 +57,7 @@ impl Gate {
     }
 
     /// Answers one request of the client at `peer`.
-    pub(super) async fn answer(
-        &self,
-        peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> Response<ToClient> {
+    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<ToClient> {
         let reader = Reader::of(request.method(), request.headers());
         let found = self.gateway.routes.find(request.method(), request.uri(), request.headers());
         let about = About { reader, app: None, path: request.uri().path(), session: None };
@@ -72,7 +68,9 @@ impl Gate {
         };
         match place {
             Place::App(app) => self.at_app(&app, &host, peer, reader, request).await,
-            Place::Ours => self.at_ours(Visit { app: None, client: peer.ip() }, request.map(RouterBody::new)).await,
+            Place::Ours => {
+                self.at_ours(Visit { app: None, client: peer.ip() }, request.map(RouterBody::new)).await
+            }
             Place::Beside(app) => {
                 let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
                 self.at_ours(visit, request.map(RouterBody::new)).await

@@ -229,7 +229,7 @@ mod tests {
 
     fn place(host: &str) -> String {
         match find("/", &[host]).map(|found| found.map(|asked| asked.place)) {
-            Ok(Some(Place::Ours)) => "ours".to_owned(),
+            Ok(Some(Place::Ours | Place::Beside(_))) => "ours".to_owned(),
             Ok(Some(Place::App(app))) => app.name.to_string(),
             Ok(None) => "nothing".to_owned(),
             Err(error) => format!("{error:?}"),
@@ -360,8 +360,9 @@ mod tests {
 
     #[test]
     fn our_pages_are_below_a_path_of_their_own_and_a_host_is_claimed_once() {
-        let is_ours =
-            |path| matches!(find(path, &["notes.example.com"]), Ok(Some(Asked { place: Place::Ours, .. })));
+        let is_ours = |path| {
+            matches!(find(path, &["notes.example.com"]), Ok(Some(Asked { place: Place::Beside(_), .. })))
+        };
         assert!(is_ours("/.guestpass") && is_ours("/.guestpass/start?x"));
         assert!(!is_ours("/.guestpasses") && !is_ours("/x/.guestpass") && !is_ours("/"));
         for host in ["access.example.com", "a.example.com"] {

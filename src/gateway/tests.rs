@@ -3,10 +3,12 @@
 use super::testing::{HOST, at, held, session};
 use super::*;
 use crate::identity::SigningKey;
+use crate::session::Visit;
 use crate::session::{Account, Held};
+use axum::Extension;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt, stream};
@@ -45,9 +47,10 @@ impl Front {
             "headers": { "X-User": "subject" },
         }));
         let key = SigningKey::generate().unwrap();
-        let (sessions, clock, stop) = (Sessions::for_tests().await, Clock::turned(at(0)), CancellationToken::new());
-        let sign_in = |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| async move {
-            (StatusCode::SEE_OTHER, [("location", format!("{}#{}", request.uri(), peer.ip()))])
+        let (sessions, clock, stop) =
+            (Sessions::for_tests().await, Clock::turned(at(0)), CancellationToken::new());
+        let sign_in = |Extension(visit): Extension<Visit>, request: Request| async move {
+            (StatusCode::SEE_OTHER, [("location", format!("{}#{}", request.uri(), visit.client))])
         };
         let public = key.public_jwk();
         let url = "http://access.example.com".parse().unwrap();
@@ -56,7 +59,7 @@ impl Front {
             workers: 2,
             routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
             sessions: sessions.clone(),
-            assertions: Arc::new(Assertions::new("http://access.example.com", key)),
+            assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
             pages: Router::new()
                 .route("/.guestpass/start", get(sign_in))
                 .route("/", get(|| async { "ours" })),

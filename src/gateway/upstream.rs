@@ -3,6 +3,7 @@
 
 use super::body::FromClient;
 use super::settings::Upstream;
+use crate::loopback;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -11,12 +12,11 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// How long an app may take to accept a connection.
@@ -118,22 +118,13 @@ fn spare(request: &Request<FromClient>) -> Option<Request<FromClient>> {
 }
 
 async fn connect(upstream: &Upstream) -> Result<SendRequest<FromClient>, Failure> {
-    let addresses = resolve(&upstream.host, upstream.port).await?;
+    let addresses = loopback::addresses(&upstream.host, upstream.port).await?;
     let stream = TcpStream::connect(&addresses[..]).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // It ends with its sender, or when the app closes it; why is told to whoever waits for an answer.
     tokio::spawn(connection.with_upgrades());
     Ok(sender)
-}
-
-/// The addresses of `host`. Names below `.localhost` are this machine (RFC 6761, section 6.3), whatever a
-/// resolver says.
-async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    if host == "localhost" || host.ends_with(".localhost") {
-        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
-    }
-    Ok(lookup_host((host, port)).await?.collect())
 }
 
 /// An answer's body that hands its connection back once it was read to the end.

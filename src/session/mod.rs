@@ -52,10 +52,11 @@ impl Sessions {
 
     /// Puts a session in place of the one that the cookie value named before, which is stale from then on.
     pub(crate) fn hold(&self, token: &str, session: Session) {
-        if let Some(before) = self.cached(token) {
+        let before = self.cached(token);
+        self.store.hold(token_hash(token), session);
+        if let Some(before) = before {
             before.mark.make_stale();
         }
-        self.store.hold(token_hash(token), session);
     }
 }
 

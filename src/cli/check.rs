@@ -1,9 +1,14 @@
 //! `guestpass check`
 
 use super::At;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Mistakes;
+use crate::identity::GroupsSettings;
+use crate::names::ProviderName;
+use crate::policy::Policy;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,24 +33,39 @@ impl Check {
         } else {
             tell(&mistakes);
         }
-        match config {
-            None => ExitCode::FAILURE,
-            Some(config) if self.json => {
-                drop(config);
-                ExitCode::SUCCESS
-            }
-            Some(config) => {
-                println!(
-                    "{} is right: {} providers, {} apps, policy {}.",
-                    self.at.config.display(),
-                    config.providers.len(),
-                    config.apps.len(),
-                    config.policy.version(),
-                );
-                ExitCode::SUCCESS
-            }
+        let Some(config) = config else { return ExitCode::FAILURE };
+        let groups =
+            config.providers.iter().map(|(name, provider)| (name.clone(), provider.groups.clone())).collect();
+        if !examples_hold(&config.policy, &groups) {
+            return ExitCode::FAILURE;
         }
+        if !self.json {
+            println!(
+                "{} is right: {}, {}, policy {}.",
+                self.at.config.display(),
+                count(config.providers.len(), "provider"),
+                count(config.apps.len(), "app"),
+                config.policy.version(),
+            );
+        }
+        ExitCode::SUCCESS
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Runs the examples that a policy carries, and tells those that fail.
+pub(super) fn examples_hold(policy: &Policy, groups: &BTreeMap<ProviderName, GroupsSettings>) -> bool {
+    let outcomes = policy.run_cases(Clock::system().now(), groups);
+    for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
+        eprintln!("FAIL {}:{}", outcome.file, outcome.line);
+        outcome.differences.iter().for_each(|line| eprintln!("    {line}"));
+    }
+    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
+    println!("Examples: {passed} passed, {} failed.", outcomes.len() - passed);
+    passed == outcomes.len()
 }
 
 /// Writes mistakes for a person, and how many there are.

@@ -36,12 +36,10 @@ impl Check {
         let Some(config) = config else { return ExitCode::FAILURE };
         let groups =
             config.providers.iter().map(|(name, provider)| (name.clone(), provider.groups.clone())).collect();
-        if !examples_hold(&config.policy, &groups) {
-            return ExitCode::FAILURE;
-        }
+        let Some(examples) = run_examples(&config.policy, &groups) else { return ExitCode::FAILURE };
         if !self.json {
             println!(
-                "{} is right: {}, {}, policy {}.",
+                "{} is right: {}, {}, policy {} with {examples}.",
                 self.at.config.display(),
                 count(config.providers.len(), "provider"),
                 count(config.apps.len(), "app"),
@@ -56,16 +54,21 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Runs the examples that a policy carries, and tells those that fail.
-pub(super) fn examples_hold(policy: &Policy, groups: &BTreeMap<ProviderName, GroupsSettings>) -> bool {
+/// Runs the examples that a policy carries and tells those that fail; how many there were, if all passed.
+pub(super) fn run_examples(
+    policy: &Policy,
+    groups: &BTreeMap<ProviderName, GroupsSettings>,
+) -> Option<String> {
     let outcomes = policy.run_cases(Clock::system().now(), groups);
-    for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
+    for outcome in &failed {
         eprintln!("FAIL {}:{}", outcome.file, outcome.line);
         outcome.differences.iter().for_each(|line| eprintln!("    {line}"));
     }
-    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
-    println!("Examples: {passed} passed, {} failed.", outcomes.len() - passed);
-    passed == outcomes.len()
+    if !failed.is_empty() {
+        eprintln!("{} passed, {} failed.", outcomes.len() - failed.len(), failed.len());
+    }
+    failed.is_empty().then(|| count(outcomes.len(), "example"))
 }
 
 /// Writes mistakes for a person, and how many there are.

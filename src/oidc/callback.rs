@@ -12,7 +12,6 @@ use crate::session::cookie::Cookie;
 use axum::extract::{self, Query};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,8 +52,7 @@ async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
         Ok(vouched) => vouched,
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
-    let id_token = vouched.id_token.expose_secret();
-    match deps.lifecycle.login(&vouched.claims, id_token, way.app.as_ref()).await {
+    match deps.lifecycle.login(&vouched.claims, &vouched.id_token, way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)

@@ -65,19 +65,11 @@ async fn home(State(deps): State<Arc<Deps>>, headers: HeaderMap) -> Response {
 fn portal(deps: &Deps, session: &Session, now: Timestamp) -> page::Portal {
     let person = &session.person;
     let rows: Vec<PortalRow> = session.access.iter().flat_map(|access| rows(deps, access, now)).collect();
-    let soon: Vec<&str> = rows.iter().filter(|row| row.ends_soon).map(|row| row.app.as_str()).collect();
-    let notice = (!soon.is_empty()).then(|| {
-        format!(
-            "Your access to {} ends soon. If you need it longer, ask whoever invited you.",
-            soon.join(" and ")
-        )
-    });
     page::Portal {
         person: person.display_name.clone().unwrap_or_else(|| person.sub.clone()),
         provider: person.provider.to_string(),
         rows,
         sign_out: "/sign-out".to_owned(),
-        notice,
     }
 }
 

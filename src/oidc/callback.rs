@@ -7,7 +7,7 @@ use super::{Deps, State, redirect, say, with_cookie};
 use crate::account::End;
 use crate::issuer::Error;
 use crate::lifecycle::{Admission, Refused};
-use crate::page::{Page, moment};
+use crate::page::Page;
 use crate::session::cookie::Cookie;
 use axum::extract::{self, Query};
 use axum::response::Response;
@@ -102,12 +102,7 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
 fn not_admitted(deps: &Deps, way: &Way, refused: Refused) -> Page {
     let app = way.app.as_ref().and_then(|app| deps.apps.get(app)).map_or("anything here", |app| &app.title);
     let page = match (refused.reason, refused.end) {
-        (_, Some(End { at, because })) => Page::new(
-            StatusCode::FORBIDDEN,
-            refused.reason,
-            format!("Your access to {app} ended on {}.", moment(at)),
-            because.sentence(),
-        ),
+        (_, Some(End { at, because })) => Page::ended(app, at, &because.sentence()),
         ("revoked", _) => Page::new(
             StatusCode::FORBIDDEN,
             refused.reason,

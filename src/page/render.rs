@@ -188,7 +188,7 @@ mod tests {
             rows: vec![row(PortalState::Active), row(PortalState::Stuck)],
             sign_out: HOSTILE.into(),
         };
-        assert_tame(text(&portal.respond()), 14);
+        assert_tame(text(&portal.respond()), 13);
     }
 
     #[test]

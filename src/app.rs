@@ -5,8 +5,9 @@ use crate::config::Config;
 use crate::gateway::{self, Assertions, Gateway, Routes};
 use crate::issuer::Issuer;
 use crate::lifecycle::{self, Lifecycle};
-use crate::names::{AppName, TargetName};
-use crate::provision::{self, connectors};
+use crate::names::AppName;
+use crate::provision::connectors::scim::Scim;
+use crate::provision::{self, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::{admin, oidc, portal};
@@ -58,12 +59,12 @@ impl App {
         );
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
 
-        let mut targets: BTreeMap<TargetName, Arc<dyn provision::Connector>> = BTreeMap::new();
+        let mut targets = Targets::new();
         for (name, settings) in &config.targets {
-            targets.insert(name.clone(), Arc::new(connectors::Scim::new(settings)?));
+            targets.insert(name.clone(), Arc::new(Scim::new(settings)?));
         }
-        let deps = provision::Deps { store: store.clone(), targets, clock: clock.clone() };
-        tasks.spawn(provision::run(deps, stop.clone()));
+        tasks.spawn(provision::run(store.clone(), clock.clone(), targets, stop.clone()));
+        tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop.clone()));
 
         let deps = admin::Deps { store: store.clone(), lifecycle: lifecycle.clone(), clock: clock.clone() };
         tasks.spawn(admin::run(admin::bind(&config.admin)?, deps, stop.clone()));
@@ -74,13 +75,19 @@ impl App {
         for (name, settings) in config.providers {
             issuers.insert(name.clone(), Issuer::new(name, settings, &callback, clock.clone())?);
         }
-        let apps: BTreeMap<AppName, oidc::App> =
-            config.apps.iter().map(|(name, app)| Ok((name.clone(), door(app, &config.url)?))).collect::<anyhow::Result<_>>()?;
-        let key = Arc::new(store.instance().signing_key.clone());
+        let apps: BTreeMap<AppName, oidc::App> = config
+            .apps
+            .iter()
+            .map(|(name, app)| Ok((name.clone(), door(app, &config.url)?)))
+            .collect::<anyhow::Result<_>>()?;
+        let key = store.instance().signing_key.clone();
         let pages = portal::router(portal::Deps {
             own_host,
             secure: config.url.scheme() == "https",
-            apps: apps.iter().map(|(name, app)| (name.clone(), (app.title.clone(), app.origin.clone()))).collect(),
+            apps: apps
+                .iter()
+                .map(|(name, app)| (name.clone(), (app.title.clone(), app.origin.clone())))
+                .collect(),
             sessions: sessions.clone(),
             key: key.clone(),
             clock: clock.clone(),
@@ -97,7 +104,7 @@ impl App {
         }));
 
         let routes = Arc::new(Routes::new(config.url.clone(), config.apps.into_values())?);
-        let assertions = Arc::new(Assertions::new(key, routes.url()));
+        let assertions = Arc::new(Assertions::new(routes.url(), key));
         let gateway = gateway::start(Gateway {
             listeners,
             workers: config.workers,
@@ -125,7 +132,9 @@ impl App {
             while self.tasks.join_next().await.is_some() {}
         };
         if tokio::time::timeout(FINISH, finish).await.is_err() {
-            tracing::warn!("some work did not finish in time; it is in the store and goes on at the next start");
+            tracing::warn!(
+                "some work did not finish in time; it is in the store and goes on at the next start"
+            );
         }
         self.store.close().await;
     }

@@ -30,8 +30,10 @@ pub mod session;
 
 // Third floor: doors, strangers to one another.
 pub mod admin;
+pub mod gateway;
 pub mod oidc;
 pub mod portal;
+pub mod provision;
 
 // Roof: assembly.
 pub mod app;

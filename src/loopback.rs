@@ -1,6 +1,7 @@
 //! Names that end in `.localhost` are loopback (RFC 6761, section 6.3). Browsers know; system resolvers may not.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Whether `host` is `localhost` or a name under it.
@@ -9,20 +10,23 @@ pub fn is_local(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Resolves local names itself, to both loopback addresses, and asks the system for all others.
+/// The addresses of `host`: both loopback ones for a local name, else what the system says.
+pub async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if is_local(host) {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
+    Ok(tokio::net::lookup_host((host, port)).await?.collect())
+}
+
+/// Resolves as [`addresses`] does, for HTTP clients.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Resolver;
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            if is_local(name.as_str()) {
-                // The client puts the port of the URL in place of 0.
-                let both =
-                    [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-                return Ok(Box::new(both.into_iter()) as Addrs);
-            }
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            // The client puts the port of the URL in place of 0.
+            let found = addresses(name.as_str(), 0).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }

@@ -1,5 +1,6 @@
 //! All that can happen, one enum, and how it is written down.
 
+use crate::account::Change;
 use crate::names::{
     AccountId, AppName, EventId, GrantId, ProviderName, RoleName, SignInId, TargetName, VaultId,
 };
@@ -36,12 +37,11 @@ pub enum Event {
     PersonRevoked,
     /// A person who was shut out may come in again, if policy says so.
     PersonRestored,
-    /// A step was taken in a target.
-    AccountChanged { account: AccountId, target: TargetName, step: String },
-    /// A fresh look found the account as it should be.
-    AccountSettled { account: AccountId, target: TargetName, state: String },
-    /// The target refuses, or has failed for long; an operator is needed.
-    AccountStuck { account: AccountId, target: TargetName },
+    /// A look at a target found what was not known, or that nothing is left to do. What changed after a step of
+    /// ours we `made`; the rest we found.
+    AccountChanged { account: AccountId, target: TargetName, changes: Vec<Change>, made: bool, settled: bool },
+    /// The target refuses or has failed for long, and an operator is needed; or it no longer is.
+    AccountStuck { account: AccountId, target: TargetName, stuck: bool },
     /// An operator asked to try again now.
     AccountRetried { account: AccountId, target: TargetName },
 }

@@ -49,7 +49,8 @@ impl Accounts {
     fn rows(&self, rows: &[Value]) -> String {
         let now = Clock::system().now();
         let wanted = |row: &&Value| {
-            self.app.as_ref().is_none_or(|app| row["target"] == json!(app)) && (!self.stuck || row["state"] == "stuck")
+            self.app.as_ref().is_none_or(|app| row["target"] == json!(app))
+                && (!self.stuck || row["state"] == "stuck")
         };
         let cells: Vec<_> = rows
             .iter()

@@ -23,11 +23,6 @@ impl Client {
         Ok(Self { socket: config::socket(config)? })
     }
 
-    /// A client for the socket itself.
-    pub(super) fn at(socket: PathBuf) -> Self {
-        Self { socket }
-    }
-
     /// Asks for what is at `path`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         Ok(serde_json::from_value(self.call(Method::GET, path, None).await?)?)

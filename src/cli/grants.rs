@@ -53,7 +53,12 @@ impl Grants {
             }
             Some(Order::Extend { grant, until, by, why }) => {
                 let words = json!({ "until": until, "by": by.map(Span::length) });
-                order(why, &format!("/grants/{grant}/extend"), words, &format!("Grant {grant} has its new end."))
+                order(
+                    why,
+                    &format!("/grants/{grant}/extend"),
+                    words,
+                    &format!("Grant {grant} has its new end."),
+                )
             }
             None => list(&self.form, "/grants", rows),
         }
@@ -65,7 +70,8 @@ fn rows(rows: &[Value]) -> String {
     let cells: Vec<_> = rows
         .iter()
         .map(|row| {
-            let over = row["ended"] == true || text(row, "until").parse::<Timestamp>().is_ok_and(|until| until <= now);
+            let over = row["ended"] == true
+                || text(row, "until").parse::<Timestamp>().is_ok_and(|until| until <= now);
             let state = if over { "ended" } else { "active" };
             [
                 text(row, "person"),

@@ -52,6 +52,7 @@ fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(said)?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).with_context(said)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).with_context(said)?;
     file.write_all(text.as_bytes()).with_context(said)
 }

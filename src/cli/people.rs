@@ -61,8 +61,19 @@ fn rows(rows: &[Value]) -> String {
         .iter()
         .map(|row| {
             let person = format!("{}@{}", text(row, "sub"), text(row, "provider"));
-            let state = if row["revoked"].is_null() { "-".to_owned() } else { format!("revoked {}", when(row, "revoked", now)) };
-            [person, text(row, "display_name"), text(row, "email"), when(row, "confirmed", now), state, text(row, "user")]
+            let state = if row["revoked"].is_null() {
+                "-".to_owned()
+            } else {
+                format!("revoked {}", when(row, "revoked", now))
+            };
+            [
+                person,
+                text(row, "display_name"),
+                text(row, "email"),
+                when(row, "confirmed", now),
+                state,
+                text(row, "user"),
+            ]
         })
         .collect();
     table(["PERSON", "NAME", "E-MAIL", "LAST SIGN-IN", "STATE", "ID"], &cells, "Nobody was let in yet.")

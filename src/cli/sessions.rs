@@ -32,9 +32,12 @@ enum Order {
 impl Sessions {
     pub(super) fn run(self) -> Done {
         match &self.order {
-            Some(Order::Revoke { session, why }) => {
-                order(why, &format!("/sessions/{session}/revoke"), json!({}), &format!("Session {session} has ended."))
-            }
+            Some(Order::Revoke { session, why }) => order(
+                why,
+                &format!("/sessions/{session}/revoke"),
+                json!({}),
+                &format!("Session {session} has ended."),
+            ),
             None => list(&self.form, "/sessions", rows),
         }
     }
@@ -46,7 +49,11 @@ fn rows(rows: &[Value]) -> String {
         .iter()
         .map(|row| {
             let hosts = row["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let ends = if row["revoked"].is_null() { when(row, "until", now) } else { format!("revoked {}", when(row, "revoked", now)) };
+            let ends = if row["revoked"].is_null() {
+                when(row, "until", now)
+            } else {
+                format!("revoked {}", when(row, "revoked", now))
+            };
             let hosts: Vec<&str> = hosts.collect();
             [text(row, "person"), when(row, "created", now), ends, hosts.join(", "), text(row, "id")]
         })

@@ -39,7 +39,11 @@ pub(super) fn when(row: &Value, name: &str, now: Timestamp) -> String {
     };
     let far = at.duration_since(now);
     let day = at.strftime("%-d %b %H:%M");
-    if far > SignedDuration::ZERO { format!("in {}, {day}", about(far)) } else { format!("{} ago, {day}", about(-far)) }
+    if far > SignedDuration::ZERO {
+        format!("in {}, {day}", about(far))
+    } else {
+        format!("{} ago, {day}", about(-far))
+    }
 }
 
 fn about(length: SignedDuration) -> String {
@@ -55,5 +59,7 @@ fn about(length: SignedDuration) -> String {
 
 /// Why something ends, in a word or two.
 pub(super) fn because(row: &Value) -> String {
-    serde_json::from_value::<Because>(row["because"].clone()).map(|because| because.short()).unwrap_or_default()
+    serde_json::from_value::<Because>(row["because"].clone())
+        .map(|because| because.short())
+        .unwrap_or_default()
 }

@@ -15,7 +15,12 @@ use std::sync::Arc;
 use url::Url;
 
 /// Checks everything, and goes on after each mistake, so that all are told.
-pub(super) fn check(settings: Settings, document: &Document, folder: &Path, mistakes: &mut Mistakes) -> Option<Config> {
+pub(super) fn check(
+    settings: Settings,
+    document: &Document,
+    folder: &Path,
+    mistakes: &mut Mistakes,
+) -> Option<Config> {
     let before = mistakes.errors();
     check_url(&settings.url, document, &["url".into()], mistakes);
     if !matches!(settings.url.path(), "/" | "") || settings.url.query().is_some() {
@@ -26,7 +31,11 @@ pub(super) fn check(settings: Settings, document: &Document, folder: &Path, mist
     let sealer = Sealer::from_master(settings.key.expose_secret());
     if sealer.is_err() {
         let mistake = document.mistake(&["key".into()], "the key is not 32 random bytes in base64url");
-        mistakes.push(mistake.hint("`guestpass init` makes one; `openssl rand 32 | basenc --base64url | tr -d =` does, too"));
+        mistakes.push(
+            mistake.hint(
+                "`guestpass init` makes one; `openssl rand 32 | basenc --base64url | tr -d =` does, too",
+            ),
+        );
     }
     check_providers(&settings, document, mistakes);
     let mut apps = BTreeMap::new();
@@ -43,7 +52,8 @@ pub(super) fn check(settings: Settings, document: &Document, folder: &Path, mist
             let at = [&here[..], &["accounts".into()]].concat();
             check_url(&scim.scim, document, &[&at[..], &["scim".into()]].concat(), mistakes);
             if is_placeholder(&scim.token) {
-                let mistake = document.mistake(&[&at[..], &["token".into()]].concat(), "the token is a placeholder");
+                let mistake =
+                    document.mistake(&[&at[..], &["token".into()]].concat(), "the token is a placeholder");
                 mistakes.push(mistake.hint("ask the app's administrator for a SCIM token"));
             }
             app_targets.insert(name.clone(), target.clone());
@@ -54,7 +64,9 @@ pub(super) fn check(settings: Settings, document: &Document, folder: &Path, mist
         }
     }
     if apps.is_empty() && mistakes.errors() == before {
-        mistakes.push(document.mistake(&["apps".into()], "no app is protected").hint("name at least one below `apps:`"));
+        mistakes.push(
+            document.mistake(&["apps".into()], "no app is protected").hint("name at least one below `apps:`"),
+        );
     }
     // Policies are read even if something else is wrong, so that their mistakes are told, too.
     let known = Known {
@@ -73,7 +85,10 @@ pub(super) fn check(settings: Settings, document: &Document, folder: &Path, mist
         store,
         sealer: sealer.ok()?,
         workers: settings.workers.unwrap_or_else(cores).max(1),
-        lifecycle: lifecycle::Settings { lapse: settings.lapse.length(), session: settings.session.length.length() },
+        lifecycle: lifecycle::Settings {
+            lapse: settings.lapse.length(),
+            session: settings.session.length.length(),
+        },
         providers: settings.providers,
         apps,
         targets,
@@ -87,14 +102,23 @@ fn cores() -> usize {
 }
 
 /// Every app that is named, those with mistakes, too: a policy for one of them is no mistake of its own.
-fn document_apps(document: &Document, right: &BTreeMap<AppName, Arc<gateway::App>>) -> std::collections::BTreeSet<AppName> {
-    document.keys(&["apps".into()]).filter_map(|name| name.parse().ok()).chain(right.keys().cloned()).collect()
+fn document_apps(
+    document: &Document,
+    right: &BTreeMap<AppName, Arc<gateway::App>>,
+) -> std::collections::BTreeSet<AppName> {
+    document
+        .keys(&["apps".into()])
+        .filter_map(|name| name.parse().ok())
+        .chain(right.keys().cloned())
+        .collect()
 }
 
 /// What is said to others in the clear can be read and changed by others.
 fn check_url(url: &Url, document: &Document, path: &[Segment<'_>], mistakes: &mut Mistakes) {
     let host = url.host_str().unwrap_or_default();
-    let loopback = is_local(host) || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()) || host == "[::1]";
+    let loopback = is_local(host)
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || host == "[::1]";
     match url.scheme() {
         "https" => {}
         "http" if loopback => {}
@@ -105,7 +129,11 @@ fn check_url(url: &Url, document: &Document, path: &[Segment<'_>], mistakes: &mu
         other => mistakes.push(document.mistake(path, format!("\"{other}\" is neither https nor http"))),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        mistakes.push(document.mistake(path, "an address holds no name or password").hint("there is a setting for each"));
+        mistakes.push(
+            document
+                .mistake(path, "an address holds no name or password")
+                .hint("there is a setting for each"),
+        );
     }
 }
 
@@ -113,7 +141,8 @@ fn check_store(text: &str, document: &Document, folder: &Path, mistakes: &mut Mi
     match text.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Some(folder.join(path)),
         _ => {
-            let mistake = document.mistake(&["store".into()], format!("\"{text}\" is not a store that we know"));
+            let mistake =
+                document.mistake(&["store".into()], format!("\"{text}\" is not a store that we know"));
             mistakes.push(mistake.hint("sqlite: and the path of a file, as in sqlite:/data/guestpass.db"));
             None
         }
@@ -157,7 +186,8 @@ fn check_app(
         Ok(app) => app,
         Err(wrong) => {
             for mistake in wrong {
-                let below: Vec<Segment<'_>> = mistake.at.iter().map(|key| Segment::from(key.as_str())).collect();
+                let below: Vec<Segment<'_>> =
+                    mistake.at.iter().map(|key| Segment::from(key.as_str())).collect();
                 mistakes.push(document.mistake(&[here, &below].concat(), mistake.message));
             }
             return None;
@@ -169,14 +199,20 @@ fn check_app(
     }
     if plain {
         let at = [here, &["headers".into()]].concat();
-        let warning = document.mistake(&at, format!("plain headers prove nothing where {name} can be reached past us"));
+        let warning =
+            document.mistake(&at, format!("plain headers prove nothing where {name} can be reached past us"));
         let hint = "let the app verify the Guestpass-Assertion header, or let only us connect to it";
         mistakes.push(warning.hint(hint).warning());
     }
     Some(app)
 }
 
-fn read_policies(folder: &Path, known: &Known, document: &Document, mistakes: &mut Mistakes) -> Option<Policy> {
+pub(super) fn read_policies(
+    folder: &Path,
+    known: &Known,
+    document: &Document,
+    mistakes: &mut Mistakes,
+) -> Option<Policy> {
     match policy_files(folder) {
         Ok(files) if files.is_empty() => {
             let message = format!("{} holds no policy", folder.display());
@@ -194,11 +230,12 @@ fn read_policies(folder: &Path, known: &Known, document: &Document, mistakes: &m
 }
 
 /// The `.yaml` files of a folder, by name: (path, text).
-pub(crate) fn policy_files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+fn policy_files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && path.is_file());
+    paths.retain(|path| {
+        path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") && path.is_file()
+    });
     paths.sort();
     paths.into_iter().map(|path| Ok((path.display().to_string(), std::fs::read_to_string(&path)?))).collect()
 }
-

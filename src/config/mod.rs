@@ -3,21 +3,21 @@
 //! Each room says what it wants to be told; here it is gathered, references to secrets are filled in, and what only
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
-pub(crate) mod check;
-
+mod check;
 
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
+use crate::identity::GroupsSettings;
 use crate::issuer;
 use crate::lifecycle;
 use crate::names::{AppName, ProviderName, TargetName};
-use crate::policy::Policy;
+use crate::policy::{Known, Policy};
 use crate::provision::connectors::scim;
 use crate::seal::Sealer;
 use crate::span::Span;
-use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -124,22 +124,8 @@ impl Config {
     /// # Errors
     /// Every mistake of all files at once. Warnings are put into `mistakes`, too, and do not stop it.
     pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
-        let file = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                mistakes.push(Mistake::of_file(&file, format!("cannot be read: {error}")).hint("`guestpass init` writes one"));
-                return None;
-            }
-        };
         let folder = folder(path);
-        let mut document = match Document::parse(&file, &text) {
-            Ok(document) => document,
-            Err(mistake) => {
-                mistakes.push(*mistake);
-                return None;
-            }
-        };
+        let mut document = read(path, mistakes)?;
         document.interpolate(|kind, name| resolve(folder, kind, name), mistakes);
         let settings = document.read::<Settings>(mistakes)?;
         check::check(settings, &document, folder, mistakes)
@@ -157,13 +143,62 @@ pub fn socket(path: &Path) -> anyhow::Result<PathBuf> {
         store: String,
         admin: Option<PathBuf>,
     }
-    let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("{file} cannot be read"))?;
-    let document = Document::parse(&file.to_string(), &text).map_err(|mistake| anyhow::anyhow!("{mistake}"))?;
-    let found: Where = document.read_some().with_context(|| format!("{file} does not say where the store is"))?;
+    let mut mistakes = Mistakes::default();
+    let found = read(path, &mut mistakes).and_then(|document| document.read::<Where>(&mut mistakes));
+    let found = found.ok_or_else(|| anyhow::anyhow!("{}", mistakes.to_string().trim_end()))?;
     let store = found.store.strip_prefix("sqlite:").unwrap_or(&found.store);
     let socket = found.admin.unwrap_or_else(|| Path::new(store).with_extension("sock"));
     Ok(folder(path).join(socket))
+}
+
+/// What `policy` commands need: no secret is looked at, so they run where there is none.
+pub struct Policies {
+    /// Who gets what.
+    pub policy: Policy,
+    /// How each provider tells groups.
+    pub groups: BTreeMap<ProviderName, GroupsSettings>,
+}
+
+impl Policies {
+    /// Reads the policies that the configuration at `path` names.
+    ///
+    /// # Errors
+    /// Every mistake in the policies, and those of the configuration that keep them from being read.
+    pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Named {
+            providers: BTreeMap<ProviderName, Provider>,
+            apps: BTreeMap<AppName, IgnoredAny>,
+            policies: PathBuf,
+        }
+        #[derive(Deserialize)]
+        struct Provider {
+            #[serde(default)]
+            groups: GroupsSettings,
+        }
+        let document = read(path, mistakes)?;
+        let named = document.read::<Named>(mistakes)?;
+        let known = Known {
+            providers: named.providers.keys().cloned().collect(),
+            apps: named.apps.into_keys().collect(),
+        };
+        let policy = check::read_policies(&folder(path).join(named.policies), &known, &document, mistakes)?;
+        let groups = named.providers.into_iter().map(|(name, provider)| (name, provider.groups)).collect();
+        Some(Self { policy, groups })
+    }
+}
+
+fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Document> {
+    let file = path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let mistake = Mistake::of_file(&file, format!("cannot be read: {error}"));
+            mistakes.push(mistake.hint("`guestpass init` writes one"));
+            return None;
+        }
+    };
+    Document::parse(&file, &text).map_err(|mistake| mistakes.push(*mistake)).ok()
 }
 
 /// The folder that relative paths of the file at `path` are taken from.
@@ -176,7 +211,8 @@ fn resolve(folder: &Path, kind: &str, name: &str) -> Result<String, String> {
         "env" => std::env::var(name).map_err(|_| format!("environment variable {name} is not set")),
         "file" => {
             let path = folder.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             // An editor's last line break is not part of a secret.
             let text = text.strip_suffix('\n').unwrap_or(&text);
             Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
@@ -188,6 +224,8 @@ fn resolve(folder: &Path, kind: &str, name: &str) -> Result<String, String> {
 /// Placeholders that people forget to replace.
 fn is_placeholder(secret: &SecretString) -> bool {
     let text = secret.expose_secret().to_ascii_lowercase();
-    text.is_empty() || ["changeme", "change-me", "secret", "password", "todo", "replace-me", "xxx"].contains(&text.as_str())
+    text.is_empty()
+        || ["changeme", "change-me", "secret", "password", "todo", "replace-me", "xxx"]
+            .contains(&text.as_str())
         || text.chars().all(|letter| letter == 'x')
 }

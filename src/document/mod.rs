@@ -120,6 +120,17 @@ impl Document {
         &self.file
     }
 
+    /// The keys of the mapping at `path`, in order; none where there is no mapping.
+    pub fn keys(&self, path: &[Segment<'_>]) -> impl Iterator<Item = &str> {
+        let here =
+            path.iter().try_fold(&self.node, |node, segment| node.child(*segment).map(|(_, child)| child));
+        let entries = here.and_then(|node| match &node.children {
+            Children::Mapping(entries) => Some(entries.keys().map(String::as_str)),
+            _ => None,
+        });
+        entries.into_iter().flatten()
+    }
+
     /// The place of the value at `path`, or of the closest thing around it that exists.
     pub fn at(&self, path: &[Segment<'_>]) -> Place {
         self.node.walk(path).1.place

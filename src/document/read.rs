@@ -3,8 +3,9 @@
 use super::words::{self, Told, closest};
 use super::{Children, Document, Mistake, Mistakes, Node, Segment};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment as Step};
+use std::collections::BTreeMap;
 
 impl Document {
     /// The document as a `T`, or nothing, with every mistake added to `mistakes`.
@@ -32,12 +33,15 @@ impl Document {
             if !follows(wrong, &told) {
                 mistakes.push(self.tell(&node, &path, &told));
             }
-            // A misspelt key takes the right one's place, which is not missing then.
-            let meant = match &told {
-                Told::UnknownKey(key, known) => closest(key, known.iter().copied()),
-                _ => None,
+            let went_on = match &told {
+                Told::Missing(key) => stand_in::<T>(&mut value, &mut node, &path, key),
+                // A misspelt key takes the right one's place, which is not missing then.
+                Told::UnknownKey(key, known) => {
+                    take_out(&mut value, &mut node, &path, closest(key, known.iter().copied()))
+                }
+                _ => take_out(&mut value, &mut node, &path, None),
             };
-            if !take_out(&mut value, &mut node, &path, meant) {
+            if !went_on {
                 return None;
             }
         }
@@ -53,7 +57,7 @@ impl Document {
             }
             Told::Missing(name) => new(at_key, format!("\"{name}\" is missing")),
             Told::UnknownWord(word, known) => {
-                let word = node.written.as_deref().unwrap_or(word);
+                let word = node.secret().unwrap_or(word);
                 new(node.place, format!("unknown value \"{word}\"")).hint(words::hint(word, known))
             }
             Told::Mismatch(found, expected) => {
@@ -109,24 +113,32 @@ fn follows(node: &Node, told: &Told<'_>) -> bool {
     }
 }
 
+/// The value at `path`, and where it is.
+fn reach<'a>(
+    value: &'a mut Value,
+    node: &'a mut Node,
+    path: &[Segment<'_>],
+) -> Option<(&'a mut Value, &'a mut Node)> {
+    let (mut value, mut node) = (value, node);
+    for segment in path {
+        (value, node) = match (segment, value, &mut node.children) {
+            (Segment::Index(index), Value::Array(values), Children::List(nodes)) => {
+                (values.get_mut(*index)?, nodes.get_mut(*index)?)
+            }
+            (Segment::Key(key), Value::Object(values), Children::Mapping(nodes)) => {
+                (values.get_mut(*key)?, &mut nodes.get_mut(*key)?.1)
+            }
+            _ => return None,
+        };
+    }
+    Some((value, node))
+}
+
 /// Takes what is at `path` out of the value and the places alike; `false` for the root, which has to stay.
 /// `meant` is the key that the one taken out stood for.
 fn take_out(value: &mut Value, node: &mut Node, path: &[Segment<'_>], meant: Option<&str>) -> bool {
     let Some((last, parents)) = path.split_last() else { return false };
-    let (mut value, mut node) = (value, node);
-    for segment in parents {
-        let next = match (segment, value, &mut node.children) {
-            (Segment::Index(index), Value::Array(values), Children::List(nodes)) => {
-                values.get_mut(*index).zip(nodes.get_mut(*index))
-            }
-            (Segment::Key(key), Value::Object(values), Children::Mapping(nodes)) => {
-                values.get_mut(*key).zip(nodes.get_mut(*key).map(|(_, node)| node))
-            }
-            _ => None,
-        };
-        let Some(next) = next else { return false };
-        (value, node) = next;
-    }
+    let Some((value, node)) = reach(value, node, parents) else { return false };
     match (last, value, &mut node.children) {
         (Segment::Index(index), Value::Array(values), Children::List(nodes)) if *index < values.len() => {
             values.remove(*index);
@@ -140,6 +152,41 @@ fn take_out(value: &mut Value, node: &mut Node, path: &[Segment<'_>], meant: Opt
             values.shift_remove(*key).is_some()
         }
         _ => false,
+    }
+}
+
+/// Puts something that fits where `key` is missing in the mapping at `path`, so that what else is missing there is
+/// told too. Where nothing fits the mapping is taken out; `false` if that cannot be.
+fn stand_in<T: DeserializeOwned>(
+    value: &mut Value,
+    node: &mut Node,
+    path: &[Segment<'_>],
+    key: &str,
+) -> bool {
+    let missing: Vec<_> = path.iter().copied().chain([Segment::Key(key)]).collect();
+    for candidate in [json!("a"), json!(1), json!(true), json!([]), json!({}), json!("https://a")] {
+        let Some((Value::Object(values), place)) = reach(value, node, path) else { return false };
+        let Children::Mapping(nodes) = &mut place.children else { return false };
+        let entry = (place.place, Node::new(place.place, children_of(&candidate)));
+        nodes.insert(key.to_owned(), entry);
+        values.insert(key.to_owned(), candidate);
+        let fits = match serde_path_to_error::deserialize::<_, T>(&*value) {
+            Ok(_) => true,
+            Err(error) => !existing(node, error.path()).starts_with(&missing),
+        };
+        if fits {
+            reach(value, node, path).into_iter().for_each(|(_, node)| node.lost.push(key.to_owned()));
+            return true;
+        }
+    }
+    take_out(value, node, path, None)
+}
+
+fn children_of(empty: &Value) -> Children {
+    match empty {
+        Value::Array(_) => Children::List(Vec::new()),
+        Value::Object(_) => Children::Mapping(BTreeMap::new()),
+        _ => Children::None,
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +29,20 @@ struct App {
 enum Mode {
     Open,
     Closed,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "read, and looked at through Debug")]
+struct Strict {
+    list: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "read, and looked at through Debug")]
+struct Item {
+    a: crate::names::AppName,
+    b: u16,
+    c: Mode,
 }
 
 fn read(text: &str) -> Vec<String> {
@@ -72,6 +87,21 @@ ports: [80, 70000, 81, x]
 fn what_is_missing_is_told_at_the_key_of_what_lacks_it() {
     assert_eq!(read("apps:\n  wiki: { port: 80 }\n  notes: {}\n").len(), 2);
     assert_eq!(read("apps:\n  wiki: { port: 80 }\n"), ["g.yaml:2:3: \"host\" is missing"]);
+    let mut mistakes = Mistakes::default();
+    let doc = Document::parse("g.yaml", "list:\n  - { b: x }\n  - {}\n").unwrap();
+    assert!(doc.read::<Strict>(&mut mistakes).is_none());
+    let told: Vec<_> = mistakes.sorted().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "g.yaml:2:5: \"a\" is missing",
+            "g.yaml:2:5: \"c\" is missing",
+            "g.yaml:2:10: expected a whole number from 0 to 65535, found \"x\"",
+            "g.yaml:3:5: \"a\" is missing",
+            "g.yaml:3:5: \"b\" is missing",
+            "g.yaml:3:5: \"c\" is missing",
+        ]
+    );
 }
 
 #[test]
@@ -164,4 +194,17 @@ fn a_reference_that_fails_is_a_mistake_at_its_place() {
     assert_eq!(told[0], "g.yaml:1:7: \"${env:M\" has no end");
     assert!(told[1].starts_with("g.yaml:2:9: \"${vault}\" is not a reference"));
     assert_eq!(told[2], "g.yaml:2:21: P is not set");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "([-:?,{}\\[\\]#&*!|>'\"%@` \n\ta-c0$]|ports|apps|host|: |\n  |\n- ){0,40}") {
+        if let Ok(mut doc) = Document::parse("g.yaml", &text) {
+            let mut mistakes = Mistakes::default();
+            doc.interpolate(|_, name| Err(name.to_owned()), &mut mistakes);
+            let read = doc.read::<Config>(&mut mistakes);
+            prop_assert_eq!(read.is_some(), mistakes.is_empty());
+            mistakes.to_string();
+        }
+    }
 }

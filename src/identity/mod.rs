@@ -6,5 +6,5 @@ mod keys;
 mod verify;
 
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};
-pub use keys::SigningKey;
+pub use keys::{KeyError, SigningKey};
 pub use verify::{Expected, Unverified};

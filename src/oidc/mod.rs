@@ -127,7 +127,10 @@ fn local_path(text: &str) -> String {
     // Resolved as a browser does it: whatever leaves the host is not a path.
     let Ok(here) = Url::parse("http://here.invalid/") else { return "/".to_owned() };
     match here.join(text) {
-        Ok(url) if text.starts_with('/') && url.origin() == here.origin() && url.username().is_empty() => {
+        // Two slashes in front name a host, also where dot segments have only just brought them together.
+        Ok(url)
+            if text.starts_with('/') && url.origin() == here.origin() && !url.path().starts_with("//") =>
+        {
             url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
         }
         _ => "/".to_owned(),

@@ -8,7 +8,6 @@ mod rule;
 mod template;
 #[cfg(test)]
 mod tests;
-mod ttl;
 mod until;
 
 pub use case::CaseOutcome;

@@ -6,6 +6,7 @@ use super::until::Until;
 use super::{Access, Policy, PolicyVersion, Role};
 use crate::document::{Document, Mistake, Mistakes, Segment, closest};
 use crate::names::{AppName, ProviderName, RoleName};
+use crate::span::Span;
 use aws_lc_rs::digest;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +91,7 @@ fn compile(name: &RoleName, role: &raw::Role) -> Role {
         name: name.clone(),
         who: role.who.conditions(),
         gets: gets.collect(),
-        ttl: lasts.ttl.map(|ttl| ttl.0),
+        ttl: lasts.ttl.map(Span::length),
         until,
     }
 }

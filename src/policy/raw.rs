@@ -2,9 +2,9 @@
 
 use super::case::Expect;
 use super::template::Template;
-use super::ttl::Ttl;
 use super::until::{ClaimName, Zone};
 use crate::names::{AppName, ProviderName, RoleName};
+use crate::span::Span;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -113,7 +113,7 @@ pub(super) struct Access {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lasts {
-    pub(super) ttl: Option<Ttl>,
+    pub(super) ttl: Option<Span>,
     pub(super) until: Option<ClaimName>,
     pub(super) zone: Option<Zone>,
 }

@@ -102,7 +102,7 @@ examples:
     assert_eq!(
         told,
         [
-            "p.yaml:6:17: \"0d\" is no time at all",
+            "p.yaml:6:17: \"0d\" is not a length of time: write it like 30d, 12h, 1h30m or 5s",
             "p.yaml:6:28: \"contract_end\" is not a claim, write claims.NAME",
             "p.yaml:8:46: an empty list of groups says nothing",
             "p.yaml:8:65: a claim is compared with a text, a number, true or false, or a list of these",

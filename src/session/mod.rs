@@ -42,6 +42,24 @@ impl Sessions {
     }
 }
 
+#[cfg(test)]
+impl Sessions {
+    /// Finds what [`Sessions::hold`] is given, over a store of its own.
+    pub(crate) async fn for_tests() -> Self {
+        let store = Store::for_tests(jiff::Timestamp::UNIX_EPOCH).await;
+        Self::new(store, Handle::current())
+    }
+
+    /// Puts a session in place of the one that the cookie value named before, which is stale from then on.
+    pub(crate) fn hold(&self, token: &str, session: Session) {
+        let before = self.cached(token);
+        self.store.hold(token_hash(token), session);
+        if let Some(before) = before {
+            before.mark.make_stale();
+        }
+    }
+}
+
 /// Where a request came in, as the gateway found out: the doors behind it need not, and must not, judge again.
 #[derive(Debug, Clone)]
 pub struct Visit {

@@ -1,7 +1,7 @@
 //! Accounts: what should be in a target, what was last seen there, and what is due.
 
-use super::{Error, Store, Tx, maybe_time, parsed};
-use crate::account::{Actual, Desired, Step};
+use super::{Error, Store, Tx, json, maybe_time, parsed, time};
+use crate::account::{Actual, Change, Desired, Step};
 use crate::audit::{Actor, Entry, Event};
 use crate::names::{AccountId, TargetName, UserId, VaultId};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 use std::collections::BTreeSet;
 
-/// An account that is due: what a worker needs to bring it to what should be.
+/// An account whose settled version lags behind, claimed by one worker for the length of a lease.
 #[derive(Debug, Clone)]
 pub struct Due {
     /// Which account.
@@ -22,29 +22,59 @@ pub struct Due {
     pub target: TargetName,
     /// What marks it as ours there.
     pub external_id: String,
-    /// The target's own id, once known.
-    pub native_id: Option<String>,
+    /// How it was when last recorded; `Absent` before it ever was.
+    pub seen: Actual,
     /// What should be.
     pub desired: Desired,
     /// The version of that desire.
     pub version: i64,
     /// Names this claim: what is written under an older one is discarded.
     pub epoch: i64,
+    /// When the claim ends.
+    pub lease_until: Timestamp,
     /// Failures in a row.
     pub attempts: u32,
     /// Whether it is shown as stuck.
     pub stuck: bool,
 }
 
-/// What became of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// What should be is.
-    Done,
-    /// Something newer is desired meanwhile; the account is due at once.
-    Overtaken,
-    /// Another worker has claimed it since; nothing was written.
-    TakenOver,
+impl Due {
+    /// The target's own id, if an account of ours was seen there.
+    pub fn native_id(&self) -> Option<&str> {
+        match &self.seen {
+            Actual::Absent => None,
+            Actual::Present(seen) => Some(&seen.native_id),
+        }
+    }
+}
+
+/// What a look at a target found.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The account as it is.
+    pub seen: Actual,
+    /// What is not as it was last recorded.
+    pub changes: Vec<Change>,
+    /// The step that this worker had just taken; without one, the changes were found, not made (or made before a
+    /// crash).
+    pub after: Option<Step>,
+    /// Whether no step is left: the version of the claim is settled.
+    pub settled: bool,
+}
+
+/// A failed attempt and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong, for an operator.
+    pub words: String,
+    /// Failures in a row, this one included if it counts.
+    pub attempts: u32,
+    /// When to try again.
+    pub next_due: Timestamp,
+    /// Whether to call it stuck.
+    pub stuck: bool,
+    /// Whether the last write may yet take effect: then nothing, not even a new desire, brings `next_due` forward.
+    pub unsure: bool,
 }
 
 /// An account as operators see it.
@@ -55,17 +85,15 @@ pub struct AccountRow {
     /// Whose, as `subject@provider`.
     pub person: String,
     /// Where it lives.
-    pub target: String,
+    pub target: TargetName,
     /// What marks it as ours there.
     pub external_id: String,
-    /// The target's own id, once known.
-    pub native_id: Option<String>,
     /// `preparing`, `active`, `disabling`, `disabled`, `stuck`.
     pub state: &'static str,
     /// What should be.
     pub desired: Desired,
     /// What the last look found.
-    pub seen: Option<Value>,
+    pub seen: Actual,
     /// When it is worked on next; `None` while nothing is left to do.
     pub due: Option<Timestamp>,
     /// Failures in a row.
@@ -79,7 +107,7 @@ pub struct AccountRow {
 /// What stands in the store for one account, as `lifecycle` needs it to desire anew.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    pub(crate) id: AccountId,
+    id: AccountId,
     pub(crate) target: TargetName,
     pub(crate) desired: Desired,
     /// All groups that we ever gave it.
@@ -92,12 +120,13 @@ pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
         user: parsed(row, "user")?,
         target: parsed(row, "target")?,
         external_id: row.try_get("external_id")?,
-        native_id: row.try_get("native_id")?,
-        desired: super::json(row, "desired")?,
+        seen: json(row, "seen")?,
+        desired: json(row, "desired")?,
         version: row.try_get("version")?,
         epoch: row.try_get("epoch")?,
+        lease_until: time(row, "lease")?,
         attempts: row.try_get("attempts")?,
-        stuck: row.try_get::<i64, _>("stuck")? != 0,
+        stuck: row.try_get("stuck")?,
     })
 }
 
@@ -113,8 +142,8 @@ impl Tx {
                 Ok(Standing {
                     id: parsed(row, "id")?,
                     target: parsed(row, "target")?,
-                    desired: super::json(row, "desired")?,
-                    given: super::json(row, "given")?,
+                    desired: json(row, "desired")?,
+                    given: json(row, "given")?,
                 })
             })
             .collect()
@@ -129,8 +158,8 @@ impl Tx {
         desired: &Desired,
     ) -> Result<(), Error> {
         query(
-            "INSERT INTO accounts (id, user, target, external_id, origin, desired, given, version, settled, open, due)
-             VALUES ($1, $2, $3, $4, 'created', $5, $6, 1, 0, 0, $7)",
+            "INSERT INTO accounts (id, user, target, external_id, origin, desired, given, version, settled, open, seen, due)
+             VALUES ($1, $2, $3, $4, 'created', $5, $6, 1, 0, 0, $7, $8)",
         )
         .bind(AccountId::random().to_string())
         .bind(user.to_string())
@@ -138,6 +167,7 @@ impl Tx {
         .bind(external_id)
         .bind(serde_json::to_string(desired)?)
         .bind(serde_json::to_string(desired.groups())?)
+        .bind(serde_json::to_string(&Actual::Absent)?)
         .bind(self.now.as_microsecond())
         .execute(&mut *self.inner)
         .await?;
@@ -154,14 +184,14 @@ impl Tx {
         desired: &Desired,
     ) -> Result<(), Error> {
         query(
-            "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open AND $4, due = $5,
-                attempts = 0
+            "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open AND $4, attempts = 0,
+                due = CASE WHEN unsure AND due IS NOT NULL THEN due ELSE $5 END
              WHERE id = $1",
         )
         .bind(standing.id.to_string())
         .bind(serde_json::to_string(desired)?)
         .bind(serde_json::to_string(&(&standing.given | desired.groups()))?)
-        .bind(i64::from(desired.only_adds_to(&standing.desired)))
+        .bind(desired.only_adds_to(&standing.desired))
         .bind(self.now.as_microsecond())
         .execute(&mut *self.inner)
         .await?;
@@ -182,138 +212,97 @@ impl Tx {
         row.map(|row| Ok((parsed(&row, "vault")?, parsed(&row, "target")?))).transpose()
     }
 
-    async fn vault_of(&mut self, user: UserId) -> Result<VaultId, Error> {
-        let row = query("SELECT vault FROM users WHERE id = $1")
-            .bind(user.to_string())
-            .fetch_one(&mut *self.inner)
-            .await?;
-        parsed(&row, "vault")
-    }
-}
-
-/// A step that was taken, as the record calls it.
-fn done(step: &Step) -> &'static str {
-    match step {
-        Step::Create(_) => "created",
-        Step::Enable { .. } => "enabled",
-        Step::Disable { .. } => "disabled",
-        Step::Update { .. } => "updated",
-        Step::Join { .. } => "joined",
-        Step::Leave { .. } => "left",
-    }
-}
-
-fn entry(due: &Due, vault: VaultId, event: Event, personal: Value) -> Entry {
-    Entry {
-        event,
-        actor: Actor::Provisioner,
-        cause: format!("version {} is desired", due.version),
-        person: Some(vault),
-        policy: None,
-        personal,
+    /// The entry for what a worker has to tell of `due`.
+    async fn of_account(&mut self, due: &Due, event: Event, personal: Value) -> Result<Entry, Error> {
+        self.touch(due.user);
+        let vault = self.user(due.user).await?.map(|user| user.vault);
+        let cause = format!("version {} is desired", due.version);
+        Ok(Entry { event, actor: Actor::Provisioner, cause, person: vault, policy: None, personal })
     }
 }
 
 impl Store {
-    /// Records a step that was taken in a target: its native id, and the event.
-    pub async fn acted(
-        &self,
-        due: &Due,
-        step: &Step,
-        native_id: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut tx = self.begin(now).await?;
-        query("UPDATE accounts SET native_id = coalesce($2, native_id) WHERE id = $1")
-            .bind(due.id.to_string())
-            .bind(native_id)
-            .execute(&mut *tx.inner)
-            .await?;
-        tx.touch(due.user);
-        let vault = tx.vault_of(due.user).await?;
-        let event = Event::AccountChanged {
-            account: due.id,
-            target: due.target.clone(),
-            step: done(step).to_owned(),
-        };
-        tx.commit(&entry(due, vault, event, json!({ "step": step, "native_id": native_id }))).await
-    }
-
-    /// Records that a fresh look found no step left; from here on the account may be used if it is active. A look
-    /// that tells nothing new is only noted in the books.
-    pub async fn settled(&self, due: &Due, seen: &Actual, now: Timestamp) -> Result<Settled, Error> {
-        let (found, native_id, active) = match seen {
-            Actual::Absent => (Value::Null, None, false),
-            Actual::Present(seen) => {
-                (serde_json::to_value(seen)?, Some(seen.native_id.as_str()), seen.active)
-            }
-        };
-        if self.bookkeep().looked(due, &found, active, now).await? {
-            return Ok(Settled::Done);
+    /// Records a look with all that it found. Where no step was left, its version is settled, and the person may use
+    /// the account if it is active. A look that tells nothing new is only noted in the books.
+    ///
+    /// Returns `false` if the claim no longer stands; then nothing was written.
+    pub async fn looked(&self, due: &Due, look: &Look, now: Timestamp) -> Result<bool, Error> {
+        let active = matches!(&look.seen, Actual::Present(seen) if seen.active);
+        if look.changes.is_empty()
+            && look.settled
+            && self.bookkeep().confirmed(due, &look.seen, active, now).await?
+        {
+            return Ok(true);
         }
         let mut tx = self.begin(now).await?;
         let row = query(
-            "UPDATE accounts SET seen = $3, looked = $4, native_id = $5, attempts = 0, failing = NULL, failure = NULL,
-                lease = 0, stuck = 0,
-                settled = CASE WHEN version = $6 THEN $6 ELSE settled END,
-                open = CASE WHEN version = $6 THEN $7 ELSE open END,
-                due = CASE WHEN version = $6 THEN NULL ELSE $4 END
+            "UPDATE accounts SET seen = $3, looked = $4, unsure = 0,
+                settled = CASE WHEN $5 THEN $6 ELSE settled END,
+                open = CASE WHEN $5 AND version = $6 THEN $7 ELSE open AND $7 END,
+                due = CASE WHEN $5 AND version = $6 THEN NULL WHEN $5 THEN $4 ELSE due END,
+                lease = CASE WHEN $5 THEN 0 ELSE lease END,
+                attempts = CASE WHEN $5 THEN 0 ELSE attempts END,
+                stuck = CASE WHEN $5 THEN 0 ELSE stuck END,
+                failing = CASE WHEN $5 THEN NULL ELSE failing END,
+                failure = CASE WHEN $5 THEN NULL ELSE failure END
              WHERE id = $1 AND epoch = $2
-             RETURNING version",
+             RETURNING version, settled",
         )
         .bind(due.id.to_string())
         .bind(due.epoch)
-        .bind(found.to_string())
+        .bind(serde_json::to_string(&look.seen)?)
         .bind(now.as_microsecond())
-        .bind(native_id)
+        .bind(look.settled)
         .bind(due.version)
-        .bind(i64::from(active))
+        .bind(active)
         .fetch_optional(&mut *tx.inner)
         .await?;
-        let Some(row) = row else { return Ok(Settled::TakenOver) };
-        let done = row.try_get::<i64, _>("version")? == due.version;
-        tx.touch(due.user);
-        let vault = tx.vault_of(due.user).await?;
-        let state = match (done, seen) {
-            (false, _) => "overtaken",
-            (true, Actual::Absent) => "absent",
-            (true, Actual::Present(seen)) if seen.active => "active",
-            (true, Actual::Present(_)) => "disabled",
+        if row.is_none() {
+            return Ok(false);
+        }
+        let event = Event::AccountChanged {
+            account: due.id,
+            target: due.target.clone(),
+            changes: look.changes.clone(),
+            made: look.after.is_some(),
+            settled: look.settled,
         };
-        let event =
-            Event::AccountSettled { account: due.id, target: due.target.clone(), state: state.to_owned() };
-        tx.commit(&entry(due, vault, event, json!({ "seen": found }))).await?;
-        Ok(if done { Settled::Done } else { Settled::Overtaken })
+        let personal = json!({ "before": due.seen, "after": look.seen, "desired": due.desired });
+        let entry = tx.of_account(due, event, personal).await?;
+        tx.commit(&entry).await?;
+        Ok(true)
     }
 
-    /// Records that an account became stuck: an operator is to look.
-    pub async fn stuck(&self, due: &Due, words: &str, next: Timestamp, now: Timestamp) -> Result<(), Error> {
+    /// Records a failed attempt and when to try again; an event only where it becomes stuck or is no longer.
+    ///
+    /// Returns `false` if the claim no longer stands; then nothing was written.
+    pub async fn failed(&self, due: &Due, failure: &Failure, now: Timestamp) -> Result<bool, Error> {
+        if failure.stuck == due.stuck {
+            return self.bookkeep().failed(due, failure, now).await;
+        }
         let mut tx = self.begin(now).await?;
-        query(
-            "UPDATE accounts SET stuck = 1, failure = $3, failing = coalesce(failing, $4), attempts = attempts + 1,
-                due = CASE WHEN version = $5 THEN $6 ELSE $4 END, lease = 0
-             WHERE id = $1 AND epoch = $2",
-        )
-        .bind(due.id.to_string())
-        .bind(due.epoch)
-        .bind(words)
-        .bind(now.as_microsecond())
-        .bind(due.version)
-        .bind(next.as_microsecond())
-        .execute(&mut *tx.inner)
-        .await?;
-        tx.touch(due.user);
-        let vault = tx.vault_of(due.user).await?;
-        let event = Event::AccountStuck { account: due.id, target: due.target.clone() };
-        tx.commit(&entry(due, vault, event, json!({ "failure": words }))).await
+        let done = query("UPDATE accounts SET stuck = $3 WHERE id = $1 AND epoch = $2")
+            .bind(due.id.to_string())
+            .bind(due.epoch)
+            .bind(failure.stuck)
+            .execute(&mut *tx.inner)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let event = Event::AccountStuck { account: due.id, target: due.target.clone(), stuck: failure.stuck };
+        let entry = tx.of_account(due, event, json!({ "failure": failure.words })).await?;
+        tx.commit(&entry).await?;
+        self.bookkeep().failed(due, failure, now).await
     }
 
-    /// When the next account is due: a time in the past means now. Accounts that somebody works on are due when
-    /// that lease ends.
-    pub async fn next_due(&self) -> Result<Option<Timestamp>, Error> {
-        let row = query("SELECT min(max(due, lease)) AS due FROM accounts WHERE due IS NOT NULL")
-            .fetch_one(&self.0.reader)
-            .await?;
+    /// When the next account of `target` can be claimed: due, and not under somebody's lease.
+    pub async fn next_due(&self, target: &TargetName) -> Result<Option<Timestamp>, Error> {
+        let row =
+            query("SELECT min(max(due, lease)) AS due FROM accounts WHERE target = $1 AND due IS NOT NULL")
+                .bind(target.as_str())
+                .fetch_one(&self.0.reader)
+                .await?;
         maybe_time(&row, "due")
     }
 
@@ -331,25 +320,23 @@ impl Store {
 }
 
 fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
-    let desired: Desired = super::json(row, "desired")?;
+    let desired: Desired = json(row, "desired")?;
     let settled = row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?;
     let state = match (&desired, settled) {
-        _ if row.try_get::<i64, _>("stuck")? != 0 => "stuck",
+        _ if row.try_get("stuck")? => "stuck",
         (Desired::Active(_), true) => "active",
         (Desired::Active(_), false) => "preparing",
         (Desired::Disabled, true) => "disabled",
         (Desired::Disabled, false) => "disabling",
     };
-    let seen: Option<&str> = row.try_get("seen")?;
     Ok(AccountRow {
         id: parsed(row, "id")?,
         person: row.try_get("person")?,
-        target: row.try_get("target")?,
+        target: parsed(row, "target")?,
         external_id: row.try_get("external_id")?,
-        native_id: row.try_get("native_id")?,
         state,
         desired,
-        seen: seen.map(serde_json::from_str).transpose()?,
+        seen: json(row, "seen")?,
         due: maybe_time(row, "due")?,
         attempts: row.try_get("attempts")?,
         failing: maybe_time(row, "failing")?,

@@ -2,11 +2,11 @@
 //! sessions.
 
 use super::accounts::due;
-use super::{Due, Error, Store, parsed};
-use crate::names::SignInId;
+use super::{Due, Error, Failure, Store, parsed};
+use crate::account::Actual;
+use crate::names::{SignInId, TargetName};
 use crate::seal::sha256;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use sqlx::{Row, query};
 
 /// The statements that need no audit entry: see [`Store::bookkeep`].
@@ -84,60 +84,82 @@ impl<'a> Books<'a> {
         Ok((handover.host == host && handover.browser == browser && now < handover.until).then_some(handover))
     }
 
-    /// Claims up to `limit` accounts that are due at `now`, for `lease`. Disabling comes first, then what waits
-    /// longest. While a lease runs nobody else claims the account.
+    /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. Disabling comes first, then
+    /// what waits longest. While a lease runs nobody else claims the account.
     pub async fn claim_due(
         &self,
+        target: &TargetName,
         now: Timestamp,
         lease: SignedDuration,
-        limit: u32,
+        limit: usize,
     ) -> Result<Vec<Due>, Error> {
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         let rows = query(
-            "UPDATE accounts SET lease = $2, epoch = epoch + 1 WHERE id IN (
-                SELECT id FROM accounts WHERE due <= $1 AND lease <= $1
-                ORDER BY desired = '{\"state\":\"disabled\"}' DESC, due LIMIT $3)
+            "UPDATE accounts SET lease = $3, epoch = epoch + 1 WHERE id IN (
+                SELECT id FROM accounts WHERE target = $1 AND due <= $2 AND lease <= $2
+                ORDER BY desired ->> 'state' = 'disabled' DESC, due LIMIT $4)
              RETURNING *",
         )
+        .bind(target.as_str())
         .bind(now.as_microsecond())
         .bind(until.as_microsecond())
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.store.0.writer)
         .await?;
         rows.iter().map(due).collect()
     }
 
-    /// Writes down a failed attempt and when to try again, at once where something newer is desired meanwhile.
-    pub async fn failed(&self, due: &Due, words: &str, next: Timestamp, now: Timestamp) -> Result<(), Error> {
-        query(
-            "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = attempts + 1,
-                due = CASE WHEN version = $5 THEN $6 ELSE $4 END, lease = 0
+    /// Gives a claim back with work left to do. `false` if it no longer stands.
+    pub async fn released(&self, due: &Due) -> Result<bool, Error> {
+        let done = query("UPDATE accounts SET lease = 0 WHERE id = $1 AND epoch = $2")
+            .bind(due.id.to_string())
+            .bind(due.epoch)
+            .execute(&self.store.0.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Writes down a failed attempt and when to try again: at once where something newer is desired meanwhile, unless
+    /// the last write may yet take effect. `false` if the claim no longer stands.
+    pub(super) async fn failed(&self, due: &Due, failure: &Failure, now: Timestamp) -> Result<bool, Error> {
+        let done = query(
+            "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = $5, unsure = $6, lease = 0,
+                due = CASE WHEN version = $7 OR $6 THEN $8 ELSE $4 END
              WHERE id = $1 AND epoch = $2",
         )
         .bind(due.id.to_string())
         .bind(due.epoch)
-        .bind(words)
+        .bind(&failure.words)
         .bind(now.as_microsecond())
+        .bind(failure.attempts)
+        .bind(failure.unsure)
         .bind(due.version)
-        .bind(next.as_microsecond())
+        .bind(failure.next_due.as_microsecond())
         .execute(&self.store.0.writer)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
-    /// Notes a look that found what was known: the version is settled, and whether the account may be used has not
-    /// changed. `false` where it tells more than that, and so must be recorded.
-    pub async fn looked(&self, due: &Due, seen: &Value, active: bool, now: Timestamp) -> Result<bool, Error> {
+    /// Notes a look that found what was known: the version was settled, and so was whether the account may be used.
+    /// `false` where it tells more than that, and so must be recorded, or the claim no longer stands.
+    pub(super) async fn confirmed(
+        &self,
+        due: &Due,
+        seen: &Actual,
+        active: bool,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let done = query(
-            "UPDATE accounts SET seen = $3, looked = $4, due = NULL, lease = 0, attempts = 0, failing = NULL, failure = NULL
+            "UPDATE accounts SET seen = $3, looked = $4, due = NULL, lease = 0, attempts = 0, unsure = 0,
+                failing = NULL, failure = NULL
              WHERE id = $1 AND epoch = $2 AND version = $5 AND settled = $5 AND open = $6 AND stuck = 0",
         )
         .bind(due.id.to_string())
         .bind(due.epoch)
-        .bind(seen.to_string())
+        .bind(serde_json::to_string(seen)?)
         .bind(now.as_microsecond())
         .bind(due.version)
-        .bind(i64::from(active))
+        .bind(active)
         .execute(&self.store.0.writer)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -145,16 +167,19 @@ impl<'a> Books<'a> {
 
     /// Makes settled accounts due that were last looked at before `before`, at most `limit`; says how many. A
     /// worker may have died between acting and recording, and targets change behind our back.
-    pub async fn look_again(&self, before: Timestamp, now: Timestamp, limit: u32) -> Result<u64, Error> {
+    pub async fn look_again(&self, before: Timestamp, now: Timestamp, limit: usize) -> Result<u64, Error> {
         let done = query(
             "UPDATE accounts SET due = $2 WHERE id IN (
                 SELECT id FROM accounts WHERE due IS NULL AND looked < $1 ORDER BY looked LIMIT $3)",
         )
         .bind(before.as_microsecond())
         .bind(now.as_microsecond())
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .execute(&self.store.0.writer)
         .await?;
+        if done.rows_affected() > 0 {
+            self.store.ring();
+        }
         Ok(done.rows_affected())
     }
 }

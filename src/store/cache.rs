@@ -22,12 +22,18 @@ pub struct Unavailable;
 
 /// Shared by all cached sessions of one person: whether what they say still holds.
 #[derive(Debug, Default)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     stale: AtomicBool,
     bell: Notify,
 }
 
 impl Mark {
+    /// Says that it no longer holds, to whoever asks and whoever waits.
+    pub(crate) fn make_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.bell.notify_waiters();
+    }
+
     pub(super) fn is_stale(&self) -> bool {
         self.stale.load(Ordering::Acquire)
     }
@@ -94,8 +100,7 @@ impl Cache {
         self.evictions.fetch_add(1, Ordering::AcqRel);
         for user in users {
             if let Some(mark) = marks.remove(user).and_then(|mark| mark.upgrade()) {
-                mark.stale.store(true, Ordering::Release);
-                mark.bell.notify_waiters();
+                mark.make_stale();
             }
         }
     }

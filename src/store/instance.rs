@@ -7,6 +7,7 @@ use crate::seal::{Sealer, random_text};
 use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Row, query};
+use std::sync::Arc;
 
 const SIGNING_KEY: &str = "instance signing_key";
 
@@ -15,26 +16,25 @@ pub struct Instance {
     /// Goes into every external id, so that two gateways never take each other's accounts for their own.
     pub id: String,
     /// Signs the assertions that apps verify.
-    pub signing_key: SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// The latest time that was written before this run began: the clock must not be believed below it.
     pub high_water: Timestamp,
 }
 
 impl Instance {
     pub(super) async fn load(pool: &SqlitePool, sealer: &Sealer, now: Timestamp) -> Result<Self, Error> {
-        let fresh = SigningKey::generate().map_err(|error| Error::Unreadable(error.to_string()))?;
+        let fresh = SigningKey::generate()?;
         query("INSERT INTO instance (one, id, high_water, signing_key) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(random_text())
             .bind(now.as_microsecond())
-            .bind(sealer.seal(SIGNING_KEY, &fresh.to_pkcs8().map_err(|error| Error::Unreadable(error.to_string()))?)?)
+            .bind(sealer.seal(SIGNING_KEY, &fresh.to_pkcs8()?)?)
             .execute(pool)
             .await?;
         let row = query("SELECT id, high_water, signing_key FROM instance").fetch_one(pool).await?;
         let pkcs8 = sealer.open(SIGNING_KEY, row.try_get("signing_key")?)?;
         Ok(Self {
             id: row.try_get("id")?,
-            signing_key: SigningKey::from_pkcs8(&pkcs8)
-                .map_err(|error| Error::Unreadable(error.to_string()))?,
+            signing_key: SigningKey::from_pkcs8(&pkcs8)?.into(),
             high_water: from_micros(row.try_get("high_water")?),
         })
     }

@@ -16,7 +16,7 @@ mod instance;
 mod sessions;
 mod users;
 
-pub use accounts::{AccountRow, Due, Settled};
+pub use accounts::{AccountRow, Due, Failure, Look};
 pub use audit::AuditRow;
 pub use books::{Books, Handover};
 pub use cache::Unavailable;
@@ -27,6 +27,7 @@ pub use users::{Identity, User};
 
 use crate::audit::Entry;
 use crate::clock::from_micros;
+use crate::identity::KeyError;
 use crate::names::UserId;
 use crate::seal::{self, Sealer};
 use cache::Cache;
@@ -60,6 +61,9 @@ pub enum Error {
     /// A row holds something that we would not have written.
     #[error("the store holds something unreadable: {0}")]
     Unreadable(String),
+    /// The key that signs assertions cannot be made or read.
+    #[error("the signing key cannot be used: {0}")]
+    Key(#[from] KeyError),
     /// What is sealed in the store was sealed under another key.
     #[error("the store was sealed under another key: {0}")]
     Sealed(#[from] seal::Error),
@@ -126,6 +130,10 @@ impl Store {
         self.0.bell.subscribe()
     }
 
+    fn ring(&self) {
+        self.0.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+    }
+
     /// Begins to write what concerns people, access and sessions, as of `now`. Others wait; dropped without
     /// [`Tx::commit`], nothing happened.
     pub async fn begin(&self, now: Timestamp) -> Result<Tx, Error> {
@@ -142,6 +150,21 @@ impl Store {
     pub async fn close(&self) {
         self.0.reader.close().await;
         self.0.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// A store of its own, in a folder that goes with the process's temporary files.
+    pub(crate) async fn for_tests(now: Timestamp) -> Self {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let sealer = Sealer::from_master(&seal::random_text()).unwrap();
+        Self::open(&folder.join("guestpass.db"), sealer, now).await.unwrap()
+    }
+
+    /// Puts a session into the cache as if it had been read.
+    pub(crate) fn hold(&self, token: TokenHash, session: Session) {
+        self.0.cache.insert(token, Arc::new(session));
     }
 }
 
@@ -173,7 +196,7 @@ impl Tx {
         instance::raise_high_water(&mut self).await?;
         self.inner.commit().await?;
         self.store.0.cache.evict(&self.touched);
-        self.store.0.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+        self.store.ring();
         Ok(())
     }
 }

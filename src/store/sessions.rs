@@ -3,7 +3,7 @@
 use super::cache::{Mark, Unavailable};
 use super::grants::grant;
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
-use crate::account::{Because, Desired};
+use crate::account::{Actual, Because, Desired};
 use crate::names::{
     AppName, IdentityId, ProviderName, RoleName, SessionId, SignInId, TargetName, UserId, VaultId,
 };
@@ -41,7 +41,7 @@ pub struct Session {
     pub until: Timestamp,
     /// What they hold, and what they held, for each app.
     pub access: Vec<Access>,
-    pub(super) mark: Arc<Mark>,
+    pub(crate) mark: Arc<Mark>,
 }
 
 impl Session {
@@ -326,19 +326,16 @@ impl Store {
     }
 
     async fn accounts_of(&self, user: UserId) -> Result<BTreeMap<TargetName, Account>, Error> {
-        let rows = query("SELECT target, native_id, desired, open, stuck FROM accounts WHERE user = $1")
+        let rows = query("SELECT target, seen, desired, open, stuck FROM accounts WHERE user = $1")
             .bind(user.to_string())
             .fetch_all(&self.0.reader)
             .await?;
         rows.iter()
             .map(|row| {
-                let native_id: Option<String> = row.try_get("native_id")?;
                 let active = matches!(json::<Desired>(row, "desired")?, Desired::Active(_));
-                let open = active && row.try_get::<i64, _>("open")? != 0;
-                let stuck = row.try_get::<i64, _>("stuck")? != 0;
-                let account = match native_id {
-                    Some(native_id) if open => Account::Ready(native_id),
-                    _ if stuck => Account::Stuck,
+                let account = match json::<Actual>(row, "seen")? {
+                    Actual::Present(seen) if active && row.try_get("open")? => Account::Ready(seen.native_id),
+                    _ if row.try_get("stuck")? => Account::Stuck,
                     _ => Account::Preparing,
                 };
                 Ok((parsed(row, "target")?, account))

@@ -56,26 +56,27 @@ CREATE TABLE accounts (
     user        TEXT    NOT NULL REFERENCES users (id),
     target      TEXT    NOT NULL,
     external_id TEXT    NOT NULL,
-    native_id   TEXT,
     origin      TEXT    NOT NULL,            -- created, adopted
     desired     TEXT    NOT NULL,
     given       TEXT    NOT NULL,            -- all groups that we ever gave it
     version     INTEGER NOT NULL,            -- of what is desired
     settled     INTEGER NOT NULL,            -- the version that a fresh look found in place
     open        INTEGER NOT NULL,            -- 1: the gate may let its person through
-    seen        TEXT,                        -- what the last look found
+    seen        TEXT    NOT NULL,            -- what the last look found
     looked      INTEGER,                     -- when that was
     due         INTEGER,                     -- when to work on it next; NULL while settled
     lease       INTEGER NOT NULL DEFAULT 0,
     epoch       INTEGER NOT NULL DEFAULT 0,
     attempts    INTEGER NOT NULL DEFAULT 0,
+    unsure      INTEGER NOT NULL DEFAULT 0,  -- 1: the last write may yet take effect
     failing     INTEGER,                     -- since when it has failed
     failure     TEXT,                        -- the last failure, in words
     stuck       INTEGER NOT NULL DEFAULT 0,
     UNIQUE (target, external_id),
     UNIQUE (user, target)
 ) STRICT;
-CREATE INDEX accounts_due ON accounts (due) WHERE due IS NOT NULL;
+CREATE INDEX accounts_due ON accounts (target, due) WHERE due IS NOT NULL;
+CREATE INDEX accounts_looked ON accounts (looked) WHERE due IS NULL;
 
 CREATE TABLE sign_ins (                      -- one browser's word from one provider; parent of sessions
     id        TEXT    PRIMARY KEY,

@@ -1,0 +1,42 @@
+//! `guestpass policy`
+
+use super::{At, check};
+use crate::clock::Clock;
+use crate::config::Policies;
+use crate::document::Mistakes;
+use clap::{Args, Subcommand};
+use std::process::ExitCode;
+
+/// Works on policies; needs no secret and changes nothing.
+#[derive(Args)]
+pub(super) struct Policy {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the examples that the policy files carry
+    Test {
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+impl Policy {
+    pub(super) fn run(self) -> ExitCode {
+        let Verb::Test { at } = self.verb;
+        let mut mistakes = Mistakes::default();
+        let policies = Policies::load(&at.config, &mut mistakes);
+        check::tell(&mistakes);
+        let Some(Policies { policy, groups }) = policies else { return ExitCode::FAILURE };
+        let outcomes = policy.run_cases(Clock::system().now(), &groups);
+        for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
+            println!("FAIL {}:{}", outcome.file, outcome.line);
+            outcome.differences.iter().for_each(|line| println!("    {line}"));
+        }
+        let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
+        println!("{passed} passed, {} failed (policy {})", outcomes.len() - passed, policy.version());
+        if passed == outcomes.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}

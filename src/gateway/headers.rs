@@ -1,0 +1,338 @@
+//! Strip what the client claims, then say what we know. Whatever an app could take for our word is removed by
+//! its normalised name, since servers differ in what they take for the same name (CVE-2025-64484).
+
+use super::settings::App;
+use crate::session::cookie;
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use std::net::IpAddr;
+
+/// The header that carries our signed word.
+pub const ASSERTION: HeaderName = HeaderName::from_static("guestpass-assertion");
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Prefixes of what only a proxy in front of the app may say.
+const OURS_BY_PREFIX: [&str; 3] = ["guestpass-", "x-guestpass-", "x-forwarded-"];
+/// The same by name, and `proxy`, which CGI turns into a setting ("httpoxy").
+const OURS_BY_NAME: [&str; 11] = [
+    "forwarded",
+    "proxy",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+/// What concerns one connection only (RFC 9110, section 7.6.1), and the proxy's own credentials.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What says how long a message is, whom it is for or who sends it: never a plain identity header.
+const RESERVED: [HeaderName; 7] = [
+    header::CONTENT_LENGTH,
+    header::COOKIE,
+    header::EXPECT,
+    header::HOST,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+];
+
+/// Whether an app may ask for a plain identity header of this name.
+pub(super) fn may_be_asked_for(name: &HeaderName) -> bool {
+    let framing = HOP_BY_HOP.contains(name) || RESERVED.contains(name) || *name == header::TRAILER;
+    let ours = ["guestpass-", "x-guestpass-"].iter().any(|prefix| begins_with(name.as_str(), prefix));
+    !framing && !ours
+}
+
+/// What the connection says of the client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client<'a> {
+    pub(super) address: IpAddr,
+    pub(super) host: &'a HeaderValue,
+    pub(super) https: bool,
+}
+
+/// Makes the headers of a request those that go to `app`: hop-by-hop headers, whatever could be taken for our
+/// word and our cookies are gone, `host` is canonical, and `identity` is ours.
+pub(super) fn prepare<'a>(
+    headers: &mut HeaderMap,
+    app: &App,
+    client: Client<'_>,
+    identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) {
+    remove_hop_by_hop(headers);
+    // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
+    headers.remove(header::EXPECT);
+    headers.remove(header::TRAILER);
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_our_word(name, app)).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    remove_our_cookies(headers);
+    headers.insert(header::HOST, client.host.clone());
+    headers.insert(FORWARDED_HOST, client.host.clone());
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if client.https { "https" } else { "http" }));
+    if let Ok(address) = HeaderValue::try_from(client.address.to_canonical().to_string()) {
+        headers.insert(FORWARDED_FOR, address);
+    }
+    for (name, value) in identity {
+        headers.insert(name.clone(), value.clone());
+    }
+}
+
+/// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, and no cookie
+/// under a name of ours.
+pub(super) fn clean_response(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    let is_ours = |value: &HeaderValue| cookie::is_ours(cookie_name(value.as_bytes()));
+    if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
+        let Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) else { return };
+        let (name, values) = entry.remove_entry_mult();
+        let kept: Vec<HeaderValue> = values.filter(|value| !is_ours(value)).collect();
+        for value in kept {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.1). Nothing else is upgraded to: `h2c`
+/// would carry requests that nobody judges.
+pub(super) fn asks_for_websocket(request: &Parts) -> bool {
+    let lists = |name, token: &str| {
+        tokens(&request.headers, name).any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
+    };
+    request.method == http::Method::GET
+        && lists(&header::UPGRADE, "websocket")
+        && lists(&header::CONNECTION, "upgrade")
+}
+
+/// Says that a message is about becoming a WebSocket.
+pub(super) fn set_websocket(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Ours are set after this, so a client cannot list them away (CVE-2024-45410).
+    let listed: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
+        .filter(|token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .collect();
+    for name in listed.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let lines = headers.get_all(name).iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+fn is_our_word(name: &HeaderName, app: &App) -> bool {
+    let name = name.as_str();
+    OURS_BY_PREFIX.iter().any(|prefix| begins_with(name, prefix))
+        || OURS_BY_NAME.iter().any(|ours| same(name, ours))
+        || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
+}
+
+/// Whether two names are the same to a server that turns everything but letters and digits into `_`.
+fn same(name: &str, other: &str) -> bool {
+    name.len() == other.len() && begins_with(name, other)
+}
+
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let normal = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| normal(a) == normal(b))
+}
+
+fn remove_our_cookies(headers: &mut HeaderMap) {
+    let mentions = |line: &HeaderValue| line.as_bytes().windows(9).any(|bytes| bytes == b"guestpass");
+    if !headers.get_all(header::COOKIE).iter().any(mentions) {
+        return;
+    }
+    let Entry::Occupied(entry) = headers.entry(header::COOKIE) else { return };
+    let (name, lines) = entry.remove_entry_mult();
+    let kept: Vec<HeaderValue> = lines.filter_map(|line| without_ours(&line)).collect();
+    for line in kept {
+        headers.append(name.clone(), line);
+    }
+}
+
+/// The cookies of one line that are not ours; `None` if none is left.
+fn without_ours(line: &HeaderValue) -> Option<HeaderValue> {
+    let pairs = line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let others: Vec<&[u8]> =
+        pairs.filter(|pair| !pair.is_empty() && !cookie::is_ours(cookie_name(pair))).collect();
+    if others.is_empty() { None } else { HeaderValue::from_bytes(&others.join(&b"; "[..])).ok() }
+}
+
+/// The name in `name=value; ...`.
+fn cookie_name(pair: &[u8]) -> &[u8] {
+    let end = pair.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(pair.len());
+    pair[..end].trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::testing::app;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn prepared(sent: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut headers: HeaderMap = sent
+            .iter()
+            .map(|(name, value)| {
+                (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap())
+            })
+            .collect();
+        let app = app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" } }));
+        let host = HeaderValue::from_static("wiki.example.com");
+        let client = Client { address: "::ffff:192.0.2.7".parse().unwrap(), host: &host, https: true };
+        let ours = [(ASSERTION, "signed"), (HeaderName::from_static("x-user"), "c-17")]
+            .map(|(name, value)| (name, HeaderValue::from_static(value)));
+        prepare(&mut headers, &app, client, ours.iter().map(|(name, value)| (name, value)));
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut left: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        left.sort();
+        left
+    }
+
+    const OURS: [(&str, &str); 6] = [
+        ("guestpass-assertion", "signed"),
+        ("host", "wiki.example.com"),
+        ("x-forwarded-for", "192.0.2.7"),
+        ("x-forwarded-host", "wiki.example.com"),
+        ("x-forwarded-proto", "https"),
+        ("x-user", "c-17"),
+    ];
+
+    fn with_ours(others: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut all: Vec<_> = OURS
+            .iter()
+            .chain(others)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn only_our_word_and_what_is_the_clients_to_say_goes_on() {
+        let gone = [
+            ("Guestpass-Assertion", "forged"),
+            ("GUESTPASS_ASSERTION", "forged"),
+            ("guestpass-anything", "forged"),
+            ("X-Guestpass_Roles", "forged"),
+            ("x_user", "forged"),
+            ("X.User", "forged"),
+            ("X-Mail", "forged"),
+            ("X_Forwarded-Prefix", "/"),
+            ("Forwarded", "for=1"),
+            ("X-Original-URL", "/admin"),
+            ("X_Real_IP", "1"),
+            ("Proxy", "http://evil"),
+            ("Host", "evil"),
+            ("Transfer-Encoding", "chunked"),
+            ("TE", "trailers"),
+            ("Trailer", "X-User"),
+            ("Keep-Alive", "1"),
+            ("Upgrade", "h2c"),
+            ("Expect", "100-continue"),
+            ("Proxy-Authorization", "Basic x"),
+        ];
+        for header in gone {
+            assert_eq!(prepared(&[header]), with_ours(&[]), "{header:?}");
+        }
+        let stays =
+            [("accept", "*/*"), ("authorization", "Bearer x"), ("content-length", "3"), ("x-users", "3")];
+        assert_eq!(prepared(&stays), with_ours(&stays));
+    }
+
+    #[test]
+    fn what_connection_lists_goes_but_never_ours() {
+        let sent = [
+            ("connection", "close, X-One, guestpass-assertion, X-User, host, X-Forwarded-For, \"bad"),
+            ("connection", "x-TWO"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "3"),
+        ];
+        assert_eq!(prepared(&sent), with_ours(&[("x-three", "3")]));
+    }
+
+    #[test]
+    fn our_cookies_stay_here() {
+        for (sent, left) in [
+            ("__Host-guestpass=abc", None),
+            ("guestpass=1; __Host-guestpass=2;guestpass-nonce=3; __Secure-guestpass = 4", None),
+            ("a=1; __Host-guestpass=abc; b=2", Some("a=1; b=2")),
+            ("guestpassport=1;a=\"x; guestpass=1; y\"", Some("guestpassport=1; a=\"x; y\"")),
+            ("a=1;b=2", Some("a=1;b=2")),
+            ("a=guestpass", Some("a=guestpass")),
+        ] {
+            let left: Vec<(&str, &str)> = left.map(|left| ("cookie", left)).into_iter().collect();
+            assert_eq!(prepared(&[("cookie", sent)]), with_ours(&left), "{sent}");
+        }
+        let twice = [("cookie", "a=1; guestpass=x"), ("cookie", "guestpass=y"), ("cookie", "b=2")];
+        assert_eq!(prepared(&twice), with_ours(&[("cookie", "a=1"), ("cookie", "b=2")]));
+    }
+
+    #[test]
+    fn an_app_sets_its_own_cookies_only() {
+        let mut headers = HeaderMap::new();
+        for value in ["a=1; Path=/", "__Host-guestpass=evil; Path=/; Secure", "guestpass=; Max-Age=0", "b=2"]
+        {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
+        }
+        headers.append("connection", HeaderValue::from_static("x-hop"));
+        headers.append("x-hop", HeaderValue::from_static("1"));
+        headers.append("keep-alive", HeaderValue::from_static("timeout=5"));
+        clean_response(&mut headers);
+        let left: Vec<_> = headers.iter().map(|(_, value)| value).collect();
+        assert_eq!(left, ["a=1; Path=/", "b=2"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_a_name_of_ours_passes(
+            ours in proptest::sample::select(vec!["guestpass-assertion", "guestpass-x", "x-user", "x-mail", "forwarded",
+                                                  "x-forwarded-user", "x-real-ip", "x-original-url"]),
+            upper in proptest::collection::vec(any::<bool>(), 20),
+            dash in proptest::sample::select(vec!['-', '_', '.', '!', '~']),
+            listed in any::<bool>(),
+        ) {
+            let spelled: String = ours
+                .chars()
+                .zip(upper)
+                .map(|(c, upper)| match c {
+                    '-' if upper => dash,
+                    c if upper => c.to_ascii_uppercase(),
+                    c => c,
+                })
+                .collect();
+            let mut sent = vec![(spelled.as_str(), "forged"), (spelled.as_str(), "again"), ("x-other", "1")];
+            if listed {
+                sent.push(("connection", &spelled));
+            }
+            prop_assert_eq!(prepared(&sent), with_ours(&[("x-other", "1")]));
+        }
+    }
+}

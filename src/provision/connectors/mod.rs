@@ -1,0 +1,3 @@
+//! The targets we can talk to, one file each.
+
+pub mod scim;

@@ -1,0 +1,428 @@
+//! The proof: the real steps, the real walk of one account and the real retries, against a target and a store that
+//! do the worst. Workers are polled by hand, one `await` at a time and in any order; to crash one is to drop it.
+
+use super::connector::{Connector, Fault, Key, Refusal, RetryAfter};
+use super::converge::{Claim, LEASE, Record, converge};
+use super::ledger::{Event, Ledger};
+use crate::account::{Actual, Change, Desired, Profile, Step, next_step};
+use crate::clock::Clock;
+use crate::names::TargetName;
+use crate::store::{self, Due};
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// Accounts in play, and the name of one that is somebody else's.
+const ROWS: usize = 2;
+const STRANGER: &str = "stranger";
+
+#[derive(Debug, Clone)]
+enum Action {
+    Desire {
+        row: usize,
+        name: usize,
+        groups: BTreeSet<String>,
+    },
+    Expire {
+        row: usize,
+    },
+    Claim,
+    /// One worker goes on to its next `await`; a call that it makes meanwhile goes as the mishap says.
+    Go {
+        worker: usize,
+        mishap: Mishap,
+    },
+    Crash {
+        worker: usize,
+    },
+    Turn {
+        secs: i64,
+    },
+    /// A write whose answer was lost takes effect after all.
+    Land,
+    /// Somebody at the target closes or opens the account by hand.
+    Meddle {
+        row: usize,
+    },
+    Sweep,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Mishap {
+    None,
+    /// A write takes effect; its answer is lost.
+    LostAfter,
+    /// A write's answer is lost; it takes effect later, or never.
+    LostBefore,
+    Transient,
+    Throttled,
+    AuthFailed,
+    /// "Done", it says, and did nothing.
+    Lie,
+}
+
+fn mishap() -> impl Strategy<Value = Mishap> {
+    use Mishap::*;
+    let bad = prop::sample::select(vec![LostAfter, LostBefore, Transient, Throttled, AuthFailed, Lie]);
+    prop_oneof![3 => Just(None), 1 => bad]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let row = 0..ROWS;
+    let groups = prop::collection::btree_set("[gh]", 0..3);
+    prop_oneof![
+        3 => (row.clone(), 0..7_usize, groups)
+            .prop_map(|(row, name, groups)| Action::Desire { row, name, groups }),
+        1 => row.clone().prop_map(|row| Action::Expire { row }),
+        6 => Just(Action::Claim),
+        30 => (0..4_usize, mishap()).prop_map(|(worker, mishap)| Action::Go { worker, mishap }),
+        1 => (0..4_usize).prop_map(|worker| Action::Crash { worker }),
+        3 => prop::sample::select(vec![1, 3, 31, 400]).prop_map(|secs| Action::Turn { secs }),
+        1 => Just(Action::Land),
+        1 => row.prop_map(|row| Action::Meddle { row }),
+        1 => Just(Action::Sweep),
+    ]
+}
+
+/// The accounts of a target by external id, and what became of calls.
+#[derive(Default)]
+struct Accounts {
+    ours: BTreeMap<String, Actual>,
+    created: BTreeMap<String, usize>,
+    late: Vec<(Key, Step)>,
+    mishap: Option<Mishap>,
+}
+
+impl Accounts {
+    fn actual(&self, external_id: &str) -> Actual {
+        self.ours.get(external_id).cloned().unwrap_or(Actual::Absent)
+    }
+
+    /// Takes effect, as a server does that keeps names and external ids unique.
+    fn apply(&mut self, key: &Key, step: &Step) -> Result<Option<String>, Fault> {
+        let before = self.actual(&key.external_id);
+        let name = match step {
+            Step::Create(profile) | Step::Update { profile, .. } => Some(profile.user_name.as_str()),
+            _ => None,
+        };
+        if name == Some(STRANGER) {
+            return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
+        }
+        if let Step::Create(_) = step {
+            if before == Actual::Absent {
+                *self.created.entry(key.external_id.clone()).or_default() += 1;
+                self.ours.insert(key.external_id.clone(), before.after(step));
+            }
+        } else if before != Actual::Absent {
+            self.ours.insert(key.external_id.clone(), before.after(step));
+        }
+        Ok(None)
+    }
+
+    fn fault(&mut self) -> Result<Option<Mishap>, Fault> {
+        match self.mishap.take() {
+            Some(Mishap::Transient) => Err(Fault::transient("503")),
+            Some(Mishap::Throttled) => {
+                Err(Fault::Throttled(Some(RetryAfter::In(SignedDuration::from_secs(9)))))
+            }
+            Some(Mishap::AuthFailed) => Err(Fault::AuthFailed("401".into())),
+            other => Ok(other),
+        }
+    }
+}
+
+struct Target(Arc<Mutex<Accounts>>);
+
+impl Connector for Target {
+    fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
+        Box::pin(async {
+            pause().await;
+            let seen = {
+                let mut accounts = self.0.lock().unwrap();
+                accounts.fault()?;
+                accounts.actual(&key.external_id)
+            };
+            pause().await;
+            Ok(seen)
+        })
+    }
+
+    fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async {
+            pause().await;
+            let answer = {
+                let mut accounts = self.0.lock().unwrap();
+                match accounts.fault()? {
+                    Some(Mishap::LostAfter) => {
+                        // Whatever it answered, nobody hears it.
+                        let _ = accounts.apply(key, step);
+                        Err(Fault::Unknown("reset".into()))
+                    }
+                    Some(Mishap::LostBefore) => {
+                        accounts.late.push((key.clone(), step.clone()));
+                        Err(Fault::Unknown("reset".into()))
+                    }
+                    Some(Mishap::Lie) => Ok(None),
+                    _ => accounts.apply(key, step),
+                }
+            };
+            pause().await;
+            answer
+        })
+    }
+}
+
+struct Memory {
+    ledger: Arc<Mutex<Ledger>>,
+    due: Due,
+    clock: Clock,
+}
+
+impl Claim for Memory {
+    fn may_go_on(&self) -> bool {
+        true
+    }
+
+    async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
+        pause().await;
+        let now = self.clock.now();
+        let held = {
+            let mut ledger = self.ledger.lock().unwrap();
+            match record {
+                Record::Looked(look) => ledger.looked(&self.due, look, now),
+                Record::Failed(failure) => ledger.failed(&self.due, failure),
+                Record::Released => ledger.released(&self.due, now),
+            }
+        };
+        pause().await;
+        Ok(held)
+    }
+}
+
+/// One `await`: here others may go first, and here a crash can come.
+async fn pause() {
+    let mut went = false;
+    std::future::poll_fn(
+        |_| if std::mem::replace(&mut went, true) { Poll::Ready(()) } else { Poll::Pending },
+    )
+    .await;
+}
+
+struct World {
+    clock: Clock,
+    target: TargetName,
+    ledger: Arc<Mutex<Ledger>>,
+    accounts: Arc<Mutex<Accounts>>,
+    workers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    /// All groups that each account ever was to have: what `lifecycle` withdraws.
+    given: [BTreeSet<String>; ROWS],
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Clock::turned("2026-03-02T09:00:00Z".parse().unwrap());
+        let target: TargetName = "wiki".parse().unwrap();
+        let mut ledger = Ledger::default();
+        for _ in 0..ROWS {
+            ledger.add(&target, Desired::Disabled, clock.now());
+        }
+        Self {
+            clock,
+            target,
+            ledger: Arc::new(Mutex::new(ledger)),
+            accounts: Arc::default(),
+            workers: Vec::new(),
+            given: Default::default(),
+        }
+    }
+
+    fn take(&mut self, action: Action) {
+        match action {
+            Action::Desire { row, name, groups } => {
+                let user_name = match name {
+                    0 => STRANGER.into(),
+                    1..4 => format!("b-{row}"),
+                    _ => format!("a-{row}"),
+                };
+                self.given[row].extend(groups.iter().cloned());
+                let withdrawn = self.given[row].difference(&groups).cloned().collect();
+                self.desire(
+                    row,
+                    Desired::Active(Profile { user_name, groups, withdrawn, ..Profile::default() }),
+                );
+            }
+            Action::Expire { row } => self.desire(row, Desired::Disabled),
+            Action::Claim => self.claim(),
+            Action::Go { worker, mishap } => self.go(worker, mishap),
+            Action::Crash { worker } => {
+                if worker < self.workers.len() {
+                    drop(self.workers.swap_remove(worker));
+                }
+            }
+            Action::Turn { secs } => self.clock.advance(SignedDuration::from_secs(secs)),
+            Action::Land => self.land(),
+            Action::Meddle { row } => {
+                let key = self.ledger.lock().unwrap().rows[row].due.external_id.clone();
+                if let Some(Actual::Present(seen)) = self.accounts.lock().unwrap().ours.get_mut(&key) {
+                    seen.active = !seen.active;
+                }
+            }
+            Action::Sweep => self.ledger.lock().unwrap().look_again(),
+        }
+    }
+
+    fn desire(&self, row: usize, desired: Desired) {
+        self.ledger.lock().unwrap().desire(row, desired, self.clock.now());
+    }
+
+    fn claim(&mut self) {
+        let now = self.clock.now();
+        for due in self.ledger.lock().unwrap().claim_due(&self.target, now, LEASE, ROWS) {
+            let (target, clock) = (Target(self.accounts.clone()), self.clock.clone());
+            let claim = Memory { ledger: self.ledger.clone(), due, clock: self.clock.clone() };
+            self.workers.push(Box::pin(async move {
+                converge(&target, &claim.due, &claim, &clock, 0.5).await.unwrap();
+            }));
+        }
+    }
+
+    fn go(&mut self, worker: usize, mishap: Mishap) {
+        let Some(future) = self.workers.get_mut(worker) else { return };
+        self.accounts.lock().unwrap().mishap = Some(mishap);
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            drop(self.workers.swap_remove(worker));
+        }
+        self.accounts.lock().unwrap().mishap = None;
+    }
+
+    fn land(&self) {
+        let mut accounts = self.accounts.lock().unwrap();
+        if let Some((key, step)) = accounts.late.pop() {
+            // Its answer was lost long ago.
+            let _ = accounts.apply(&key, &step);
+        }
+    }
+
+    /// The target answers, nobody wants anything new, and every straggler has come in: then a bounded number of
+    /// claims settles all that can be settled.
+    fn quiesce(&mut self, sweep: bool) {
+        while !self.workers.is_empty() {
+            self.go(0, Mishap::None);
+        }
+        while !self.accounts.lock().unwrap().late.is_empty() {
+            self.land();
+        }
+        if sweep {
+            self.take(Action::Sweep);
+        }
+        for _ in 0..6 {
+            let next = self.ledger.lock().unwrap().next_due(&self.target);
+            let Some(next) = next else { return };
+            self.clock.advance(next.duration_since(self.clock.now()).max(SignedDuration::ZERO));
+            self.claim();
+            while !self.workers.is_empty() {
+                self.go(0, Mishap::None);
+            }
+        }
+    }
+
+    fn check(&self) {
+        let (ledger, accounts) = (self.ledger.lock().unwrap(), self.accounts.lock().unwrap());
+        for row in &ledger.rows {
+            let actual = accounts.actual(&row.due.external_id);
+            assert!(
+                accounts.created.get(&row.due.external_id).is_none_or(|times| *times == 1),
+                "created twice"
+            );
+            match &row.due.desired {
+                Desired::Active(profile) if profile.user_name == STRANGER => {
+                    assert!(row.is_due() && row.due.stuck, "took over a stranger's name");
+                }
+                desired => {
+                    assert!(!row.is_due() && !row.due.stuck, "does not settle: {row:?}");
+                    assert_eq!(next_step(desired, &actual), None, "settled, but is not so");
+                }
+            }
+            told(&row.events, &row.due.desired, &actual);
+        }
+    }
+}
+
+/// Every change has one event: told in order, they make an account that is as the target's.
+fn told(events: &[Event], desired: &Desired, actual: &Actual) {
+    let (mut exists, mut active, mut stuck, mut groups) = (false, false, false, BTreeSet::new());
+    for event in events {
+        let news = match event {
+            Event::Stuck => !std::mem::replace(&mut stuck, true),
+            Event::Unstuck => std::mem::replace(&mut stuck, false),
+            Event::Changed(Change::Created) => {
+                active = true;
+                !std::mem::replace(&mut exists, true)
+            }
+            Event::Changed(Change::Gone) => panic!("nobody deletes in this world"),
+            Event::Changed(Change::Enabled) => exists && !std::mem::replace(&mut active, true),
+            Event::Changed(Change::Disabled) => exists && std::mem::replace(&mut active, false),
+            Event::Changed(Change::Updated) => exists,
+            Event::Changed(Change::Joined { group }) => exists && groups.insert(group),
+            Event::Changed(Change::Left { group }) => exists && groups.remove(group),
+        };
+        assert!(news, "{event:?} told, but it was so already: {events:?}");
+    }
+    match actual {
+        Actual::Absent => assert!(!exists),
+        Actual::Present(seen) => {
+            assert_eq!((exists, active), (true, seen.active));
+            // Nobody looks at the groups of an account that is to be disabled; they are told once it opens again.
+            if let Desired::Active(profile) = desired {
+                let ours = seen.groups.iter().filter(|group| profile.groups.contains(*group));
+                assert_eq!(groups, ours.collect(), "{events:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn whatever_happens_in_the_end_it_is_as_desired_and_told_once(
+        actions in prop::collection::vec(action(), 0..150),
+    ) {
+        let runtime = runtime();
+        let _context = runtime.enter();
+        let mut world = World::new();
+        for action in actions {
+            world.take(action);
+        }
+        world.quiesce(true);
+        world.check();
+    }
+
+    #[test]
+    fn where_nothing_is_late_and_nobody_meddles_no_sweep_is_needed(
+        actions in prop::collection::vec(action(), 0..150),
+    ) {
+        let runtime = runtime();
+        let _context = runtime.enter();
+        let mut world = World::new();
+        for action in actions {
+            match action {
+                Action::Meddle { .. } | Action::Sweep => {}
+                Action::Turn { .. } if !world.workers.is_empty() => {}
+                Action::Go { worker, mishap: Mishap::LostBefore } => world.go(worker, Mishap::LostAfter),
+                action => world.take(action),
+            }
+        }
+        world.quiesce(false);
+        world.check();
+    }
+}
+
+/// Calls have deadlines, and deadlines want a runtime; it never gets to turn, so none comes.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}

@@ -1,0 +1,361 @@
+//! Who converges when: one loop per target, so that a target that hangs holds up nobody but its own.
+
+use super::connector::Connector;
+use super::converge::{Claim, LEASE, Record, converge};
+use crate::account::{Actual, Change};
+use crate::clock::{Clock, from_micros};
+use crate::names::TargetName;
+use crate::store::{self, Due, Look, Store};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The targets by name.
+pub type Targets = BTreeMap<TargetName, Arc<dyn Connector>>;
+
+/// How many accounts of one target are worked on at a time.
+const PARALLEL: usize = 8;
+/// How long to leave a store alone that failed.
+const STORE_REST: SignedDuration = SignedDuration::from_secs(1);
+/// How old a look at a settled account may become; how often, and how many at a time, the older ones are renewed.
+const LOOK_AGE: SignedDuration = SignedDuration::from_hours(1);
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
+const SWEEP_BATCH: usize = 200;
+
+/// Converges the accounts of all `targets`, whenever one is due or the store's bell rings, until `stop`; then
+/// finishes the calls under way and gives back what is left. Dropping it instead loses nothing but time.
+pub async fn run(store: Store, clock: Clock, targets: Targets, stop: CancellationToken) {
+    let mut loops = JoinSet::new();
+    for (name, connector) in targets {
+        let (store, clock) = (store.clone(), clock.clone());
+        let target = Target { name, connector, store, clock, paused_until: AtomicI64::new(i64::MIN) };
+        loops.spawn(Arc::new(target).serve(stop.clone()));
+    }
+    while loops.join_next().await.is_some() {}
+}
+
+/// Makes settled accounts due for another look from time to time, until `stop`: a worker may have died between
+/// acting and recording, a call may have taken effect after it was given up, and people change things by hand.
+pub async fn sweep(store: Store, clock: Clock, stop: CancellationToken) {
+    while stop.run_until_cancelled(clock.sleep(SWEEP_EVERY)).await.is_some() {
+        if let Err(error) =
+            store.bookkeep().look_again(clock.now() - LOOK_AGE, clock.now(), SWEEP_BATCH).await
+        {
+            tracing::warn!(%error, "sweep skipped");
+        }
+    }
+}
+
+struct Target {
+    name: TargetName,
+    connector: Arc<dyn Connector>,
+    store: Store,
+    clock: Clock,
+    /// Until when it asked to be left alone, in microseconds since 1970.
+    paused_until: AtomicI64,
+}
+
+impl Target {
+    async fn serve(self: Arc<Self>, stop: CancellationToken) {
+        let mut bell = self.store.bell();
+        let mut running = JoinSet::new();
+        while !stop.is_cancelled() {
+            // What rings from here on is not missed, even where the claim does not see it yet.
+            bell.mark_unchanged();
+            let wake = self.claim(&mut running, &stop).await.unwrap_or_else(|error| {
+                tracing::warn!(app = %self.name, %error, "nothing claimed");
+                Some(self.clock.now() + STORE_REST)
+            });
+            let alarm = async {
+                match wake {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(_) = running.join_next() => {}
+                _ = bell.changed() => {}
+                () = alarm => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Starts work on as many due accounts as there is room for. Returns when to come again; `None` when only the
+    /// bell or the end of a task can change anything.
+    async fn claim(
+        self: &Arc<Self>,
+        running: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Timestamp>, store::Error> {
+        let now = self.clock.now();
+        let room = PARALLEL.saturating_sub(running.len());
+        if now < self.paused_until() {
+            return Ok(Some(self.paused_until()));
+        }
+        if room > 0 {
+            for due in self.store.bookkeep().claim_due(&self.name, now, LEASE, room).await? {
+                running.spawn(self.clone().work(due, stop.clone()));
+            }
+        }
+        if running.len() >= PARALLEL { Ok(None) } else { self.store.next_due(&self.name).await }
+    }
+
+    async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {
+        let claim = Held { target: &self, due: &due, stop: &stop };
+        match converge(&*self.connector, &due, &claim, &self.clock, chance()).await {
+            Ok(None) => {}
+            Ok(Some(until)) => {
+                self.paused_until.fetch_max(until.as_microsecond(), Ordering::AcqRel);
+            }
+            Err(error) => tracing::warn!(app = %due.target, user = %due.user, %error, "account not recorded"),
+        }
+    }
+
+    fn paused_until(&self) -> Timestamp {
+        from_micros(self.paused_until.load(Ordering::Acquire))
+    }
+}
+
+/// A claim held by this worker.
+struct Held<'a> {
+    target: &'a Target,
+    due: &'a Due,
+    stop: &'a CancellationToken,
+}
+
+impl Claim for Held<'_> {
+    fn may_go_on(&self) -> bool {
+        !self.stop.is_cancelled() && self.target.clock.now() >= self.target.paused_until()
+    }
+
+    async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
+        let (store, now) = (&self.target.store, self.target.clock.now());
+        let held = match record {
+            Record::Looked(look) => store.looked(self.due, look, now).await?,
+            Record::Failed(failure) => store.failed(self.due, failure, now).await?,
+            Record::Released => store.bookkeep().released(self.due).await?,
+        };
+        if held {
+            tell(self.due, &record);
+        }
+        Ok(held)
+    }
+}
+
+/// Tells the log what was recorded.
+fn tell(due: &Due, record: &Record<'_>) {
+    let (app, user) = (&due.target, &due.user);
+    match record {
+        Record::Looked(Look { changes, seen, .. }) => {
+            let account = match seen {
+                Actual::Present(seen) => Some(seen.native_id.as_str()),
+                Actual::Absent => due.native_id(),
+            };
+            for change in changes {
+                let group = match change {
+                    Change::Joined { group } | Change::Left { group } => Some(group.as_str()),
+                    _ => None,
+                };
+                tracing::info!(%app, %user, account, group, "account {change}");
+            }
+        }
+        Record::Failed(failure) => {
+            let (stuck, tries, next) = (failure.stuck, failure.attempts, &failure.next_due);
+            tracing::warn!(%app, %user, account = due.native_id(), stuck, tries, %next, "account not settled: {}", failure.words);
+        }
+        Record::Released => {}
+    }
+}
+
+/// A number in 0..1 drawn at random; the middle, should the machine have no randomness to give.
+fn chance() -> f64 {
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_or(0.5, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Desired, Profile, Step};
+    use crate::audit::{Actor, Entry, Event};
+    use crate::names::UserId;
+    use crate::provision::connector::{Fault, Key, RetryAfter};
+    use crate::seal::random_text;
+    use futures_util::future::BoxFuture;
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+    use std::time::Duration;
+    use tokio::sync::Notify;
+
+    /// A target in memory, as good as its mood.
+    #[derive(Default)]
+    struct Moody {
+        accounts: Mutex<HashMap<String, Actual>>,
+        looks: AtomicI64,
+        /// Every call waits for this, if there is one.
+        gate: Option<Notify>,
+        throttles: Mutex<Option<RetryAfter>>,
+    }
+
+    impl Connector for Moody {
+        fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
+            Box::pin(async {
+                self.looks.fetch_add(1, Ordering::AcqRel);
+                if let Some(gate) = &self.gate {
+                    gate.notified().await;
+                }
+                if let Some(after) = self.throttles.lock().unwrap().take() {
+                    return Err(Fault::Throttled(Some(after)));
+                }
+                Ok(self.accounts.lock().unwrap().get(&key.external_id).cloned().unwrap_or(Actual::Absent))
+            })
+        }
+
+        fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+            Box::pin(async {
+                let mut accounts = self.accounts.lock().unwrap();
+                let before = accounts.remove(&key.external_id).unwrap_or(Actual::Absent);
+                accounts.insert(key.external_id.clone(), before.after(step));
+                Ok(None)
+            })
+        }
+    }
+
+    struct Bench {
+        store: Store,
+        clock: Clock,
+        stop: CancellationToken,
+        running: JoinSet<()>,
+    }
+
+    impl Bench {
+        async fn new(targets: &[(&str, &Arc<Moody>)]) -> Self {
+            let clock = Clock::turned("2026-03-02T09:00:00Z".parse().unwrap());
+            let (store, stop) = (Store::for_tests(clock.now()).await, CancellationToken::new());
+            let named = |(name, moody): &(&str, &Arc<Moody>)| {
+                (name.parse().unwrap(), Arc::clone(moody) as Arc<dyn Connector>)
+            };
+            let targets = targets.iter().map(named).collect();
+            let mut running = JoinSet::new();
+            running.spawn(run(store.clone(), clock.clone(), targets, stop.clone()));
+            Self { store, clock, stop, running }
+        }
+
+        /// Wants an account of somebody new.
+        async fn want(&self, target: &str) -> UserId {
+            let user_name = random_text();
+            let mut tx = self.store.begin(self.clock.now()).await.unwrap();
+            let vault = tx.vault("https://login.example.com", &user_name).await.unwrap();
+            let user = tx.add_user(vault).await.unwrap();
+            let desired = Desired::Active(Profile { user_name: user_name.clone(), ..Profile::default() });
+            tx.add_account(user, &target.parse().unwrap(), &user_name, &desired).await.unwrap();
+            tx.commit(&entry()).await.unwrap();
+            user
+        }
+
+        /// Wants it disabled.
+        async fn disable(&self, user: UserId) {
+            let mut tx = self.store.begin(self.clock.now()).await.unwrap();
+            let standing = tx.standing_accounts(user).await.unwrap();
+            tx.desire(user, &standing[0], &Desired::Disabled).await.unwrap();
+            tx.commit(&entry()).await.unwrap();
+        }
+
+        /// Waits until `target` has nothing due.
+        async fn quiet(&self, target: &str) {
+            let target = target.parse().unwrap();
+            for _ in 0..1000 {
+                if self.store.next_due(&target).await.unwrap().is_none() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            panic!("not quiet within two seconds");
+        }
+    }
+
+    fn entry() -> Entry {
+        Entry {
+            event: Event::PersonRestored,
+            actor: Actor::Clock,
+            cause: "test".to_owned(),
+            person: None,
+            policy: None,
+            personal: serde_json::json!({}),
+        }
+    }
+
+    async fn soon(mut so: impl FnMut() -> bool) {
+        for _ in 0..1000 {
+            if so() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("not within two seconds");
+    }
+
+    fn has(moody: &Moody, accounts: usize) -> bool {
+        moody.accounts.lock().unwrap().len() == accounts
+    }
+
+    #[tokio::test]
+    async fn a_target_that_hangs_holds_up_nobody_else() {
+        let (hangs, wiki) =
+            (Arc::new(Moody { gate: Some(Notify::new()), ..Moody::default() }), Arc::default());
+        let bench = Bench::new(&[("hangs", &hangs), ("wiki", &wiki)]).await;
+        for _ in 0..20 {
+            bench.want("hangs").await;
+        }
+        bench.want("wiki").await;
+        soon(|| has(&wiki, 1)).await;
+        soon(|| hangs.looks.load(Ordering::Acquire) == PARALLEL as i64).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_wanted_later_wakes_it_and_time_does_too() {
+        let wiki: Arc<Moody> = Arc::default();
+        let bench = Bench::new(&[("wiki", &wiki)]).await;
+        let user = bench.want("wiki").await;
+        bench.quiet("wiki").await;
+        *wiki.throttles.lock().unwrap() = Some(RetryAfter::In(SignedDuration::from_secs(60)));
+        bench.disable(user).await;
+        soon(|| wiki.throttles.lock().unwrap().is_none()).await;
+
+        // The whole target rests now, whatever else is wanted of it.
+        let looks = wiki.looks.load(Ordering::Acquire);
+        bench.want("wiki").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(wiki.looks.load(Ordering::Acquire), looks);
+        bench.clock.advance(SignedDuration::from_secs(62));
+        bench.quiet("wiki").await;
+        assert!(has(&wiki, 2));
+    }
+
+    #[tokio::test]
+    async fn it_stops_after_the_call_under_way_and_gives_the_rest_back() {
+        let wiki = Arc::new(Moody { gate: Some(Notify::new()), ..Moody::default() });
+        let mut bench = Bench::new(&[("wiki", &wiki)]).await;
+        bench.want("wiki").await;
+        soon(|| wiki.looks.load(Ordering::Acquire) == 1).await;
+        bench.stop.cancel();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(bench.running.try_join_next().is_none());
+        wiki.gate.as_ref().unwrap().notify_one();
+        bench.running.join_next().await.unwrap().unwrap();
+        assert!(has(&wiki, 0));
+        let again = bench
+            .store
+            .bookkeep()
+            .claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1)
+            .await
+            .unwrap();
+        assert_eq!(again.len(), 1);
+    }
+}

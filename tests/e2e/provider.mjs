@@ -23,7 +23,6 @@ export class Idp {
     });
     this.server.listen(this.port, 'localhost');
     await once(this.server, 'listening');
-    this.started = Date.now();
   }
 
   stop() {

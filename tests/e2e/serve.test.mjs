@@ -85,7 +85,7 @@ test('the gateway starts without its provider and its target; a sign-in says so,
 test('a navigation is sent to log in, anything else gets 401', async () => {
   const html = await ask(wikiUrl, { headers: { accept: 'text/html' } });
   assert.equal(html.status, 303);
-  assert.match(html.headers.location, /^\/\.guestpass\/start\?|^http:\/\/wiki\.localhost/);
+  assert.ok(html.headers.location.startsWith(`${access}/sign-in?`));
   const xhr = await ask(wikiUrl, { headers: { accept: 'application/json' } });
   assert.equal(xhr.status, 401);
   assert.ok(xhr.headers['www-authenticate']);
@@ -185,15 +185,6 @@ test('signing out ends the session here and at the provider', async () => {
   await page.context().close();
 });
 
-test('a key that the provider did not have yesterday is found', async () => {
-  // Keys are read again at most once in ten seconds.
-  await sleep(idp.started + 10_500 - Date.now());
-  await idp.rotateKeys();
-  const page = await newPage();
-  assert.equal((await signIn(page, 'ella')).status(), 200);
-  await page.context().close();
-});
-
 test('a contractor is refused at the very second, disabled in the target, and told why', async () => {
   const page = await newPage();
   assert.equal((await signIn(page, 'carl')).status(), 200);
@@ -224,11 +215,19 @@ test('an operator extends the grant: the account is enabled, the gate is open', 
   await page.context().close();
 });
 
+test('a key that the provider did not have yesterday is found', async () => {
+  // Keys are read again at most once in ten seconds; the contractor's time was longer than that.
+  await idp.rotateKeys();
+  const page = await newPage();
+  assert.equal((await signIn(page, 'ella')).status(), 200);
+  await page.context().close();
+});
+
 test('the record has every event', async () => {
   const record = await rows('audit');
   const names = new Set(record.map((row) => row.leaf.what.event));
   const expected = ['signed_in', 'sign_in_refused', 'session_opened', 'signed_out', 'access_ended', 'grant_extended',
-    'account_changed', 'account_settled'];
+    'account_changed'];
   assert.deepEqual(expected.filter((name) => !names.has(name)), []);
   const steps = record.filter((row) => row.leaf.what.event === 'account_changed').map((row) => row.leaf.what.step);
   assert.deepEqual(['create', 'join', 'disable', 'enable'].filter((step) => !steps.includes(step)), []);

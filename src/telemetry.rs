@@ -2,9 +2,9 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging to standard error, as text or JSON. `RUST_LOG` says how much; `info` unless it does.
-pub fn start(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts logging to standard error, as text or JSON. `RUST_LOG` says how much; `level` unless it does.
+pub fn start(json: bool, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start, as in tests, changes nothing.

@@ -1,7 +1,7 @@
 //! A role in an app, until a moment. A grant outlives its end: it is what makes an end an end.
 
 use crate::names::{AppName, GrantId, IdentityId, RoleName};
-use crate::span::in_words;
+use crate::span::{in_words, spoken};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,11 +54,11 @@ impl Because {
     /// A sentence for the person: why access ends, or ended.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Ttl(ttl) => format!("It was given for {}.", in_words(*ttl)),
+            Self::Ttl(ttl) => format!("It was given for {}.", spoken(*ttl)),
             Self::Claim(claim) => {
                 format!("It was given until the date that your organisation set ({claim}).")
             }
-            Self::Lapse(lapse) => format!("You had not signed in for {}.", in_words(*lapse)),
+            Self::Lapse(lapse) => format!("You had not signed in for {}.", spoken(*lapse)),
             Self::Operator => "An operator set this end.".to_owned(),
             Self::Policy => "Your organisation no longer gives you this role.".to_owned(),
         }
@@ -160,7 +160,8 @@ impl Grant {
     }
 }
 
-/// The earliest end that applies, and which one it is.
+/// The earliest end that applies, and which one it is. Ends fall on whole seconds, the earlier one: that is how
+/// tokens can say them (RFC 7519, `NumericDate`), and gate and app are to close together.
 fn end(
     terms: &Terms,
     first_granted: Timestamp,
@@ -168,13 +169,16 @@ fn end(
     extended_until: Option<Timestamp>,
     lapse: SignedDuration,
 ) -> End {
-    let after = |start: Timestamp, span| start.checked_add(span).unwrap_or(Timestamp::MAX);
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let after = |start: Timestamp, span| start.checked_add(span).map_or(Timestamp::MAX, whole);
     if let Some(at) = extended_until {
-        return End { at, because: Because::Operator };
+        return End { at: whole(at), because: Because::Operator };
     }
     let ttl = terms.ttl.map(|ttl| End { at: after(first_granted, ttl), because: Because::Ttl(ttl) });
-    let claim =
-        terms.until.as_ref().map(|(at, claim)| End { at: *at, because: Because::Claim(claim.clone()) });
+    let claim = terms
+        .until
+        .as_ref()
+        .map(|(at, claim)| End { at: whole(*at), because: Because::Claim(claim.clone()) });
     // Only access without a ttl must be confirmed: the end of the other is already near.
     let lapsed =
         terms.ttl.is_none().then(|| End { at: after(confirmed, lapse), because: Because::Lapse(lapse) });
@@ -218,6 +222,15 @@ mod tests {
         assert!(!late.is_live(at(61)));
         let extended = late.extend(at(500), at(61), LAPSE);
         assert!(extended.is_live(at(499)) && !extended.is_live(at(500)));
+    }
+
+    #[test]
+    fn ends_fall_on_whole_seconds_and_never_on_now() {
+        for micros in [0, 1, 500_000, 999_999] {
+            let now = at(10) + SignedDuration::from_micros(micros);
+            let grant = Grant::first(IdentityId::random(), terms(Some(1), None), now, LAPSE).unwrap();
+            assert_eq!(grant.end.at, at(11));
+        }
     }
 
     #[test]

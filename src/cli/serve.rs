@@ -22,7 +22,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        telemetry::start(self.json_logs);
+        telemetry::start(self.json_logs, "info");
         let Some(config) = check::load(&self.at.config) else { return ExitCode::FAILURE };
         match serve(config) {
             Ok(()) => ExitCode::SUCCESS,

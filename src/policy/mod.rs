@@ -110,6 +110,11 @@ impl Policy {
         &self.version
     }
 
+    /// The roles that somebody may get, by name.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.roles.iter().map(|role| &role.name)
+    }
+
     /// What the person with these claims gets at `now`.
     pub fn evaluate(&self, claims: &ClaimSet, now: Timestamp) -> Decision {
         let mut roles: Vec<_> =

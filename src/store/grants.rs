@@ -2,7 +2,7 @@
 
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
 use crate::account::{Because, End, Grant};
-use crate::names::{GrantId, IdentityId, UserId};
+use crate::names::{AppName, GrantId, IdentityId, RoleName, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -16,9 +16,9 @@ pub struct GrantRow {
     /// Whose, as `subject@provider`.
     pub person: String,
     /// The app that it opens.
-    pub app: String,
+    pub app: AppName,
     /// The role.
-    pub role: String,
+    pub role: RoleName,
     /// When it was granted for the first time.
     pub first_granted: Timestamp,
     /// When it ends, or ended.
@@ -136,8 +136,8 @@ impl Store {
                 Ok(GrantRow {
                     id: grant.id,
                     person: row.try_get("person")?,
-                    app: grant.terms.app.into(),
-                    role: grant.terms.role.into(),
+                    app: grant.terms.app,
+                    role: grant.terms.role,
                     first_granted: grant.first_granted,
                     until: grant.end.at,
                     because: grant.end.because,

@@ -1,0 +1,77 @@
+// The identity provider: the certified `oidc-provider`, in this process, with people of our own.
+
+import { exportJWK, generateKeyPair } from 'jose';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+
+const claims = { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] };
+
+/** A provider at `http://localhost:port` for one client, which may start and stop. `people` are claims by subject. */
+export class Idp {
+  constructor({ port, client, people }) {
+    Object.assign(this, { port, client, people, issuer: `http://localhost:${port}` });
+  }
+
+  async start() {
+    await this.rotateKeys();
+    this.server = createServer((request, response) => {
+      const answered = request.url.startsWith('/interaction/')
+        ? this.#interact(request, response)
+        : this.provider.callback()(request, response);
+      Promise.resolve(answered).catch((error) => response.writeHead(500).end(`${error.stack}`));
+    });
+    this.server.listen(this.port, 'localhost');
+    await once(this.server, 'listening');
+  }
+
+  stop() {
+    this.server?.close();
+    this.server?.closeAllConnections();
+  }
+
+  /** Signs with a new key from now on, and publishes no other. Sessions go on. */
+  async rotateKeys() {
+    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const key = { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: crypto.randomUUID() };
+    this.provider = new Provider(this.issuer, {
+      claims,
+      jwks: { keys: [key] },
+      clients: [{ ...this.client, id_token_signed_response_alg: 'ES256' }],
+      cookies: { keys: [this.client.client_secret] },
+      findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, ...this.people[sub] }) }),
+      interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
+      // Our own pages ask for no consent: everything that a client asks for is granted.
+      loadExistingGrant: ({ oidc }) => this.#grant(oidc),
+      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource } },
+      pkce: { required: () => true },
+      ttl: { AccessToken: 600, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
+    });
+  }
+
+  async #grant({ session, client, requestParamScopes }) {
+    const grant = new this.provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+    grant.addOIDCScope([...requestParamScopes].join(' '));
+    await grant.save();
+    return grant;
+  }
+
+  /** The sign-in page: one button a person. */
+  async #interact(request, response) {
+    if (request.method === 'POST') {
+      let form = '';
+      for await (const chunk of request) form += chunk;
+      const login = { accountId: new URLSearchParams(form).get('sub') };
+      return this.provider.interactionFinished(request, response, { login });
+    }
+    const { uid } = await this.provider.interactionDetails(request, response);
+    const buttons = Object.keys(this.people).map((sub) => `<button name="sub" value="${sub}">${sub}</button>`);
+    response.setHeader('content-type', 'text/html');
+    return response.end(`<h1>Who are you?</h1><form method="post" action="/interaction/${uid}">${buttons.join('')}</form>`);
+  }
+}
+
+function logoutSource(ctx, form) {
+  ctx.body = `<h1>Sign out of the provider?</h1>${form}
+    <button form="op.logoutForm" name="logout" value="yes">Yes, sign out</button>`;
+}

@@ -109,6 +109,15 @@ impl<'a> Books<'a> {
         rows.iter().map(due).collect()
     }
 
+    /// Ends at `at` every lease that would run longer: whoever took it has died, since the store is one process's.
+    pub async fn inherit(&self, at: Timestamp) -> Result<(), Error> {
+        query("UPDATE accounts SET lease = $1 WHERE lease > $1")
+            .bind(at.as_microsecond())
+            .execute(&self.store.0.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Gives a claim back with work left to do. `false` if it no longer stands.
     pub async fn released(&self, due: &Due) -> Result<bool, Error> {
         let done = query("UPDATE accounts SET lease = 0 WHERE id = $1 AND epoch = $2")

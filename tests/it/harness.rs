@@ -3,11 +3,13 @@
 mod counterpart;
 mod hand;
 mod operator;
+mod process;
 mod site;
 
-pub(crate) use counterpart::{Counterpart, Mood};
+pub(crate) use counterpart::{Counterpart, Mood, next};
 pub(crate) use hand::{Hand, Reply};
 pub(crate) use operator::Operator;
+pub(crate) use process::{Process, guestpass};
 pub(crate) use site::Site;
 
 use guestpass::app::App;
@@ -139,7 +141,7 @@ impl House {
 
     /// Waits until the one account that Notes has is as `so` says.
     pub(crate) async fn account_becomes(&self, so: impl Fn(&Account) -> bool) -> Account {
-        soon(async || Some(self.account().await).filter(|account| so(account))).await
+        soon(|| async { Some(self.account().await).filter(|account| so(account)) }).await
     }
 
     /// The accounts that guestpass keeps.
@@ -155,12 +157,7 @@ impl House {
 
     /// Waits until nothing is due in any target.
     pub(crate) async fn settled(&self) {
-        soon(async || self.kept().await.iter().all(|account| account.due.is_none()).then_some(())).await;
-    }
-
-    /// Whoever has the operators' socket.
-    pub(crate) fn operator(&self) -> Operator {
-        Operator::at(&self.site.folder().join("guestpass.sock"))
+        soon(|| async { self.kept().await.iter().all(|account| account.due.is_none()).then_some(()) }).await;
     }
 
     /// The record from the beginning, one line an event: its name, then what it names.
@@ -204,7 +201,7 @@ fn in_a_line(what: &Value) -> String {
 }
 
 /// Asks `look` until it finds something.
-pub(crate) async fn soon<T>(look: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn soon<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
     let wait = async {
         loop {
             match look().await {

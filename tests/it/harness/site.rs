@@ -1,6 +1,7 @@
 //! Everything around guestpass: its files in a folder, the provider, Notes, an app that echoes.
 
 use super::counterpart::{Counterpart, reserve};
+use super::operator::Operator;
 use axum::Router;
 use axum::extract::Request;
 use guestpass::clock::Clock;
@@ -96,6 +97,11 @@ impl Site {
 
     pub(crate) fn config(&self) -> PathBuf {
         self.folder().join("guestpass.yaml")
+    }
+
+    /// Whoever has the operators' socket.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::at(&self.folder().join("guestpass.sock"))
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

@@ -113,7 +113,10 @@ pub struct Issuer {
 struct Known {
     metadata: Arc<ProviderMetadataWithLogout>,
     keys: Arc<CoreJsonWebKeySet>,
+    /// When it was read.
     read: Timestamp,
+    /// When keys were last read again for the sake of one that was not among them.
+    reread: Option<Timestamp>,
 }
 
 impl Issuer {
@@ -200,7 +203,7 @@ impl Issuer {
         let now = self.clock.now();
         let claims = match Claims::verify(&id_token, &known.keys, &expected, now) {
             Err(Unverified::UnknownKey) => {
-                Claims::verify(&id_token, &*self.newer_keys(known.read).await?, &expected, now)
+                Claims::verify(&id_token, &*self.newer_keys(&known.keys).await?, &expected, now)
             }
             other => other,
         };
@@ -277,7 +280,8 @@ impl Issuer {
             Ok(metadata) => metadata,
         };
         let keys = Arc::new(metadata.jwks().clone());
-        let read = Known { metadata: Arc::new(metadata), keys, read: self.clock.now() };
+        let reread = known.as_ref().and_then(|known| known.reread);
+        let read = Known { metadata: Arc::new(metadata), keys, read: self.clock.now(), reread };
         Ok(known.insert(read).clone())
     }
 
@@ -288,13 +292,13 @@ impl Issuer {
             .map_err(|error| self.unavailable(error))
     }
 
-    /// Keys that were read after `known`, if it is time to read them again; else those that we have.
-    async fn newer_keys(&self, known: Timestamp) -> Result<Arc<CoreJsonWebKeySet>, Error> {
+    /// Keys that are newer than `known`, if it is time to read them again; else those that we have.
+    async fn newer_keys(&self, known: &Arc<CoreJsonWebKeySet>) -> Result<Arc<CoreJsonWebKeySet>, Error> {
         let mut cell = self.known.lock().await;
         let now = self.clock.now();
-        let Some(held) = cell.as_mut() else { return Ok(Arc::default()) };
-        if held.read == known && now >= held.read + REREAD {
-            held.read = now;
+        let Some(held) = cell.as_mut() else { return Ok(known.clone()) };
+        if Arc::ptr_eq(&held.keys, known) && held.reread.is_none_or(|last| now >= last + REREAD) {
+            held.reread = Some(now);
             let keys = CoreJsonWebKeySet::fetch_async(held.metadata.jwks_uri(), &self.http).await;
             held.keys = Arc::new(keys.map_err(|error| self.unavailable(error))?);
         }

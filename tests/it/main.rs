@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod browsers;
 mod crash;
+mod ends;
 mod harness;
 mod house;
+mod operators;
+mod outage;
 mod sign_in;

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// How long requests and background work may take to finish once we are asked to stop.
-const FINISH: Duration = Duration::from_secs(10);
+const FINISH: Duration = Duration::from_secs(15);
 
 /// A gateway that runs.
 pub struct App {

@@ -215,14 +215,14 @@ impl Issuer {
 
     /// Where to send a person who signs out here, so that they sign out there, too; `None` where the provider has
     /// no such place or cannot be asked (RP-Initiated Logout 1.0).
-    pub async fn sign_out(&self, id_token: Option<&str>, back: &Url) -> Option<Url> {
+    pub async fn sign_out(&self, id_token: Option<&SecretString>, back: &Url) -> Option<Url> {
         let known = self.known().await.ok()?;
         let mut url = known.metadata.additional_metadata().end_session_endpoint.as_ref()?.url().clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.settings.client.id)
             .append_pair("post_logout_redirect_uri", back.as_str());
         if let Some(id_token) = id_token {
-            url.query_pairs_mut().append_pair("id_token_hint", id_token);
+            url.query_pairs_mut().append_pair("id_token_hint", id_token.expose_secret());
         }
         Some(url)
     }

@@ -1,5 +1,6 @@
 //! A person's own page: what access they have, until when and why. And the keys by which apps know our word.
 
+use crate::account::Because;
 use crate::clock::Clock;
 use crate::identity::SigningKey;
 use crate::names::AppName;
@@ -54,15 +55,9 @@ async fn keys(State(deps): State<Arc<Deps>>) -> impl IntoResponse {
 
 async fn home(State(deps): State<Arc<Deps>>, headers: HeaderMap) -> Response {
     let now = deps.clock.now();
-    let found = match Cookie::session(deps.secure).find(&headers) {
-        Some(token) => deps.sessions.find(token).await,
-        None => Ok(None),
-    };
-    match found {
-        Ok(Some(session)) if session.host == deps.own_host && now < session.until => {
-            portal(&deps, &session, now).respond().map(Body::from).into_response()
-        }
-        Ok(_) => Redirect::to("/sign-in").into_response(),
+    match deps.sessions.on(&deps.own_host, &headers, Cookie::session(deps.secure), now).await {
+        Ok(Some(session)) => portal(&deps, &session, now).respond().map(Body::from).into_response(),
+        Ok(None) => Redirect::to("/sign-in").into_response(),
         Err(_) => Page::store_unavailable().respond(Reader::Person).map(Body::from).into_response(),
     }
 }
@@ -70,19 +65,11 @@ async fn home(State(deps): State<Arc<Deps>>, headers: HeaderMap) -> Response {
 fn portal(deps: &Deps, session: &Session, now: Timestamp) -> page::Portal {
     let person = &session.person;
     let rows: Vec<PortalRow> = session.access.iter().flat_map(|access| rows(deps, access, now)).collect();
-    let soon: Vec<&str> = rows.iter().filter(|row| row.ends_soon).map(|row| row.app.as_str()).collect();
-    let notice = (!soon.is_empty()).then(|| {
-        format!(
-            "Your access to {} ends soon. If you need it longer, ask whoever invited you.",
-            soon.join(" and ")
-        )
-    });
     page::Portal {
         person: person.display_name.clone().unwrap_or_else(|| person.sub.clone()),
         provider: person.provider.to_string(),
         rows,
         sign_out: "/sign-out".to_owned(),
-        notice,
     }
 }
 
@@ -99,7 +86,7 @@ fn rows(deps: &Deps, access: &Access, now: Timestamp) -> Vec<PortalRow> {
             Account::NotNeeded | Account::Ready(_) => PortalState::Active,
         };
         // An end that comes unless the provider confirms needs no warning: signing in is all it takes.
-        let lapses = matches!(held.because, crate::account::Because::Lapse(_));
+        let lapses = matches!(held.because, Because::Lapse(_));
         PortalRow {
             app: title.clone(),
             href: href.clone(),

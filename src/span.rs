@@ -84,6 +84,21 @@ pub fn in_words(length: SignedDuration) -> String {
     if words.is_empty() { "0s".to_owned() } else { words }
 }
 
+/// The same as it is said to a person: `30 days`, `1 hour 30 minutes`.
+pub fn spoken(length: SignedDuration) -> String {
+    let mut rest = length.as_secs().max(0);
+    let mut words = Vec::new();
+    for (name, (_, seconds)) in ["day", "hour", "minute", "second"].into_iter().zip(&UNITS[1..]) {
+        match rest / seconds {
+            0 => {}
+            1 => words.push(format!("1 {name}")),
+            many => words.push(format!("{many} {name}s")),
+        }
+        rest %= seconds;
+    }
+    if words.is_empty() { "no time".to_owned() } else { words.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +127,14 @@ mod tests {
         ] {
             assert!(bad.parse::<Span>().is_err(), "{bad:?} passed for a length of time");
         }
+    }
+
+    #[test]
+    fn spans_are_said_in_words() {
+        let said = |text: &str| spoken(text.parse::<Span>().unwrap().length());
+        assert_eq!(said("30d"), "30 days");
+        assert_eq!(said("1h30m"), "1 hour 30 minutes");
+        assert_eq!(said("1s"), "1 second");
     }
 
     proptest! {

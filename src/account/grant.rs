@@ -1,7 +1,7 @@
 //! A role in an app, until a moment. A grant outlives its end: it is what makes an end an end.
 
 use crate::names::{AppName, GrantId, IdentityId, RoleName};
-use crate::span::in_words;
+use crate::span::{in_words, spoken};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,11 +54,11 @@ impl Because {
     /// A sentence for the person: why access ends, or ended.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Ttl(ttl) => format!("It was given for {}.", in_words(*ttl)),
+            Self::Ttl(ttl) => format!("It was given for {}.", spoken(*ttl)),
             Self::Claim(claim) => {
                 format!("It was given until the date that your organisation set ({claim}).")
             }
-            Self::Lapse(lapse) => format!("You had not signed in for {}.", in_words(*lapse)),
+            Self::Lapse(lapse) => format!("You had not signed in for {}.", spoken(*lapse)),
             Self::Operator => "An operator set this end.".to_owned(),
             Self::Policy => "Your organisation no longer gives you this role.".to_owned(),
         }

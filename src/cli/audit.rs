@@ -47,24 +47,44 @@ fn written(rows: &[Value]) -> String {
     let cells: Vec<_> = rows
         .iter()
         .map(|row| {
-            let (what, sealed) = (&row["leaf"]["what"], &row["sealed"]);
-            let actor = match &sealed["actor"] {
-                Value::String(actor) => actor.clone(),
-                Value::Object(named) => named.values().filter_map(Value::as_str).collect(),
-                _ => text(&row["leaf"], "actor"),
-            };
-            let seq = row["seq"].to_string();
+            let what = &row["leaf"]["what"];
             let at = text(row, "at");
             let at = at.split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ");
-            [seq, at, text(what, "event"), actor, about(what), text(sealed, "cause")]
+            let cause = text(&row["sealed"], "cause");
+            [row["seq"].to_string(), at, text(what, "event"), person(row), about(what), actor(row), cause]
         })
         .collect();
-    table(["NO", "WHEN (UTC)", "EVENT", "BY", "WHAT", "CAUSE"], &cells, "Nothing has happened yet.")
+    let headings = ["NO", "WHEN (UTC)", "EVENT", "PERSON", "WHAT", "BY", "CAUSE"];
+    table(headings, &cells, "Nothing has happened yet.")
 }
 
-/// What an event is about, in the order in which it names it.
+/// Whom it is about: also somebody who was never let in, as long as their key is there.
+fn person(row: &Value) -> String {
+    let sub = row["sealed"]["personal"]["subject"]["sub"].as_str();
+    match (row["person"].as_str(), sub, row["leaf"]["what"]["provider"].as_str()) {
+        (Some(person), ..) => person.to_owned(),
+        (None, Some(sub), Some(provider)) => format!("{sub}@{provider}"),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Who did it: the operator's name, where it was one.
+fn actor(row: &Value) -> String {
+    let named = row["sealed"]["actor"]["operator"].as_str();
+    named.map_or_else(|| text(&row["leaf"], "actor"), str::to_owned)
+}
+
+/// What an event is about, in the order in which it is best read.
 fn about(what: &Value) -> String {
-    let telling = ["app", "role", "target", "step", "state", "reason", "reference", "provider", "until"];
-    let facts = telling.iter().filter_map(|name| what[*name].as_str().map(|value| format!("{name}={value}")));
-    facts.collect::<Vec<_>>().join(" ")
+    let telling = ["app", "target", "role", "reason", "reference", "until"];
+    let facts = telling.iter().filter_map(|name| what[*name].as_str().map(str::to_owned));
+    facts.chain(changes(what)).collect::<Vec<_>>().join(" ")
+}
+
+/// What changed about an account, in words: `created`, `joined readers`.
+pub(super) fn changes(what: &Value) -> impl Iterator<Item = String> {
+    what["changes"].as_array().into_iter().flatten().map(|change| {
+        let group = change["group"].as_str().map(|group| format!(" {group}")).unwrap_or_default();
+        format!("{}{group}", change["change"].as_str().unwrap_or_default())
+    })
 }

@@ -1,9 +1,14 @@
 //! `guestpass check`
 
 use super::At;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Mistakes;
+use crate::identity::GroupsSettings;
+use crate::names::ProviderName;
+use crate::policy::Policy;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,24 +33,42 @@ impl Check {
         } else {
             tell(&mistakes);
         }
-        match config {
-            None => ExitCode::FAILURE,
-            Some(config) if self.json => {
-                drop(config);
-                ExitCode::SUCCESS
-            }
-            Some(config) => {
-                println!(
-                    "{} is right: {} providers, {} apps, policy {}.",
-                    self.at.config.display(),
-                    config.providers.len(),
-                    config.apps.len(),
-                    config.policy.version(),
-                );
-                ExitCode::SUCCESS
-            }
+        let Some(config) = config else { return ExitCode::FAILURE };
+        let groups =
+            config.providers.iter().map(|(name, provider)| (name.clone(), provider.groups.clone())).collect();
+        let Some(examples) = run_examples(&config.policy, &groups) else { return ExitCode::FAILURE };
+        if !self.json {
+            println!(
+                "{} is right: {}, {}, policy {} with {examples}.",
+                self.at.config.display(),
+                count(config.providers.len(), "provider"),
+                count(config.apps.len(), "app"),
+                config.policy.version(),
+            );
         }
+        ExitCode::SUCCESS
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Runs the examples that a policy carries and tells those that fail; how many there were, if all passed.
+pub(super) fn run_examples(
+    policy: &Policy,
+    groups: &BTreeMap<ProviderName, GroupsSettings>,
+) -> Option<String> {
+    let outcomes = policy.run_cases(Clock::system().now(), groups);
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
+    for outcome in &failed {
+        eprintln!("FAIL {}:{}", outcome.file, outcome.line);
+        outcome.differences.iter().for_each(|line| eprintln!("    {line}"));
+    }
+    if !failed.is_empty() {
+        eprintln!("{} passed, {} failed.", outcomes.len() - failed.len(), failed.len());
+    }
+    failed.is_empty().then(|| count(outcomes.len(), "example"))
 }
 
 /// Writes mistakes for a person, and how many there are.

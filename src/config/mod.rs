@@ -4,6 +4,7 @@
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
 mod check;
+mod tell;
 
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tell::Tell;
 use url::Url;
 
 /// The file as it is written.
@@ -127,8 +129,11 @@ impl Config {
         let folder = folder(path);
         let mut document = read(path, mistakes)?;
         document.interpolate(|kind, name| resolve(folder, kind, name), mistakes);
-        let settings = document.read::<Settings>(mistakes)?;
-        check::check(settings, &document, folder, mistakes)
+        let before = mistakes.errors();
+        // What is wrong with the form of one setting keeps nobody from hearing what is wrong with another.
+        let (settings, document) = document.salvage::<Settings>(mistakes)?;
+        let config = check::check(settings, folder, &mut Tell { document: &document, mistakes });
+        config.filter(|_| mistakes.errors() == before)
     }
 }
 
@@ -182,7 +187,11 @@ impl Policies {
             providers: named.providers.keys().cloned().collect(),
             apps: named.apps.into_keys().collect(),
         };
-        let policy = check::read_policies(&folder(path).join(named.policies), &known, &document, mistakes)?;
+        let policy = check::read_policies(
+            &folder(path).join(named.policies),
+            &known,
+            &mut Tell { document: &document, mistakes },
+        )?;
         let groups = named.providers.into_iter().map(|(name, provider)| (name, provider.groups)).collect();
         Some(Self { policy, groups })
     }

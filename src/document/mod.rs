@@ -121,7 +121,7 @@ impl Document {
     }
 
     /// The keys of the mapping at `path`, in order; none where there is no mapping.
-    pub fn keys(&self, path: &[Segment<'_>]) -> impl Iterator<Item = &str> {
+    pub fn keys<'a>(&'a self, path: &[Segment<'_>]) -> impl Iterator<Item = &'a str> + use<'a> {
         let here =
             path.iter().try_fold(&self.node, |node, segment| node.child(*segment).map(|(_, child)| child));
         let entries = here.and_then(|node| match &node.children {
@@ -129,6 +129,23 @@ impl Document {
             _ => None,
         });
         entries.into_iter().flatten()
+    }
+
+    /// Whether what stands at `path` is not what was written: it was taken out, or put in, by [`Document::salvage`].
+    pub fn is_lost(&self, path: &[Segment<'_>]) -> bool {
+        let mut here = &self.node;
+        for segment in path {
+            let lost = match segment {
+                Segment::Key(key) => here.lost.iter().any(|lost| lost == key),
+                Segment::Index(_) => !here.lost.is_empty(),
+            };
+            match here.child(*segment) {
+                _ if lost => return true,
+                Some((_, child)) => here = child,
+                None => return false,
+            }
+        }
+        here.damaged()
     }
 
     /// The place of the value at `path`, or of the closest thing around it that exists.

@@ -9,18 +9,26 @@ use std::collections::BTreeMap;
 
 impl Document {
     /// The document as a `T`, or nothing, with every mistake added to `mistakes`.
+    pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
+        let before = mistakes.errors();
+        self.salvage(mistakes).filter(|_| mistakes.errors() == before).map(|(read, _)| read)
+    }
+
+    /// What can be read of the document as a `T` in spite of mistakes, and the document as it was read: so that what
+    /// is wrong with the rest can be told, too. Nothing where too little is left.
     ///
     /// serde stops at the first mistake. So what is wrong is taken out, and the rest is read again, until all
     /// is told; what goes wrong only because something was taken out is not told.
-    pub fn read<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<T> {
+    pub fn salvage<T: DeserializeOwned>(&self, mistakes: &mut Mistakes) -> Option<(T, Self)> {
         let (mut value, mut node) = (self.value.clone(), self.node.clone());
-        let mut whole = true;
         loop {
             let error = match serde_path_to_error::deserialize::<_, T>(&value) {
-                Ok(read) => return whole.then_some(read),
+                Ok(read) => {
+                    let (file, lines) = (self.file.clone(), self.lines.clone());
+                    return Some((read, Self { file, lines, value, node }));
+                }
                 Err(error) => error,
             };
-            whole = false;
             let message = error.inner().to_string();
             let told = words::understand(&message);
             let mut path = existing(&node, error.path());
@@ -192,7 +200,7 @@ fn children_of(empty: &Value) -> Children {
 
 impl Node {
     /// Whether anything was taken out of it, or below.
-    fn damaged(&self) -> bool {
+    pub(super) fn damaged(&self) -> bool {
         !self.lost.is_empty() || self.children().any(Node::damaged)
     }
 

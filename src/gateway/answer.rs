@@ -5,11 +5,9 @@ use super::body::ToClient;
 use super::route::BadRequest;
 use super::settings::App;
 use super::upstream::Failure;
-use crate::page::{Page, Reader};
-use crate::session::{Person, Session};
-use aws_lc_rs::rand;
+use crate::page::{self, Page, Reader};
+use crate::session::Session;
 use http::{HeaderValue, Response, StatusCode, header};
-use jiff::{Timestamp, tz::TimeZone};
 
 /// What a request was about, for its line in the log.
 pub(super) struct About<'a> {
@@ -24,8 +22,8 @@ impl About<'_> {
     /// Answers with `page`, which gets a reference, and logs it.
     pub(super) fn answer(&self, page: Page) -> Response<ToClient> {
         let app = self.app.map_or("-", |app| app.name.as_str());
-        let person = self.session.map(|session| name(&session.person));
-        let (reference, reason) = (reference(), page.reason);
+        let person = self.session.map(|session| session.person.to_string());
+        let (reference, reason) = (page::reference(), page.reason);
         tracing::info!(
             app,
             path = self.path,
@@ -55,8 +53,7 @@ pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, u
             Page::no_role(title).link("Sign in with another account", format!("{url}/sign-out"))
         }
         Refusal::Ended { at, because } => {
-            let title = format!("Your access to {title} ended on {}.", moment(*at));
-            Page::new(StatusCode::FORBIDDEN, "ended", title, because.sentence()).link("Your access", url)
+            Page::ended(title, *at, &because.sentence()).link("Your access", url)
         }
         Refusal::Stuck => Page::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -104,27 +101,6 @@ pub(super) fn internal() -> Page {
     Page::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "That did not work.", detail)
 }
 
-/// A person as a log line names them: `c-17@partners`.
-fn name(person: &Person) -> String {
-    format!("{}@{}", person.sub, person.provider)
-}
-
-/// A moment as a page says it: `10 March, 00:00 UTC`.
-fn moment(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %B, %H:%M UTC").to_string()
-}
-
-/// A reference that can be read out on the telephone, such as `7F3K-2M`: no 0, 1, I, L, O or U.
-fn reference() -> String {
-    const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let mut bytes = [0; 6];
-    // Without randomness it would repeat, which harms nobody.
-    let _ = rand::fill(&mut bytes);
-    let letter = |byte: &u8| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]);
-    let (front, back) = bytes.split_at(4);
-    front.iter().map(letter).chain(['-']).chain(back.iter().map(letter)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,11 +120,5 @@ mod tests {
         assert_eq!(page.signed_in_as.as_deref(), Some("carla@partner.example from partners"));
         assert_eq!((page.status.as_u16(), page.reason), (403, "ended"));
         assert_eq!(page.actions[0].href, "https://access.example.com");
-    }
-
-    #[test]
-    fn a_reference_can_be_read_out() {
-        let reference = reference();
-        assert!(reference.len() == 7 && reference.as_bytes()[4] == b'-', "{reference}");
     }
 }

@@ -135,6 +135,10 @@ impl Gate {
                 Ok(permit) => return Ok(permit),
                 Err(why) => why,
             };
+            if session.as_ref().is_some_and(|session| !session.is_current()) {
+                // A commit came between reading and judging: what was judged no longer holds.
+                continue;
+            }
             if let (Refusal::Preparing, Some(session)) = (&why, &session) {
                 let give_up = *give_up.get_or_insert_with(|| Instant::now() + PATIENCE);
                 if timeout_at(give_up, session.changed()).await.is_ok() {

@@ -27,8 +27,12 @@ impl Watch {
             }
             // Who cannot be judged is not let in, and so not kept in either.
             let Ok(session) = self.sessions.find(&token).await else { return };
-            let Ok(permit) = self.permit.renew(session, self.clock.now()) else { return };
-            self.permit = permit;
+            match self.permit.renew(session.clone(), self.clock.now()) {
+                Ok(permit) => self.permit = permit,
+                // Changed once more between reading and judging: read again.
+                Err(_) if session.is_some_and(|session| !session.is_current()) => {}
+                Err(_) => return,
+            }
         }
     }
 }

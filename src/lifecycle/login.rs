@@ -9,6 +9,7 @@ use crate::page;
 use crate::policy::Decision;
 use crate::seal::random_text;
 use crate::store::{Error, SignIn, Tx, token_hash};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 /// What comes of a sign-in.
@@ -37,7 +38,7 @@ pub struct Refused {
 }
 
 impl Lifecycle {
-    /// Lets in whom `claims` speak of, on the way to `app` or to our own pages. `id_token` is kept, sealed, as a hint
+    /// Lets in whom `claims` speak of, on the way to `app` or to our own pages. `id_token` is kept as a hint
     /// for signing out at the provider.
     ///
     /// A person without any role is not let in. One who is known is, even if nothing is left to them: the session
@@ -45,7 +46,7 @@ impl Lifecycle {
     pub async fn login(
         &self,
         claims: &Claims,
-        id_token: &str,
+        id_token: &SecretString,
         app: Option<&AppName>,
     ) -> Result<Admission, Error> {
         let inner = &self.0;
@@ -95,13 +96,12 @@ impl Lifecycle {
         inner.desire(&mut tx, user).await?;
 
         let sign_in = SignInId::random();
-        let sealed = inner.store.sealer().seal(&format!("id token {sign_in}"), id_token.as_bytes())?;
         let until = now.checked_add(inner.settings.session).unwrap_or(now);
         let row = SignIn {
             id: sign_in,
             identity,
             sid: claims.sid().map(str::to_owned),
-            id_token: Some(sealed),
+            id_token: id_token.clone(),
             until,
         };
         tx.add_sign_in(user, &row).await?;

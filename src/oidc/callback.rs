@@ -7,12 +7,11 @@ use super::{Deps, State, redirect, say, with_cookie};
 use crate::account::End;
 use crate::issuer::Error;
 use crate::lifecycle::{Admission, Refused};
-use crate::page::{Page, moment};
+use crate::page::Page;
 use crate::session::cookie::Cookie;
 use axum::extract::{self, Query};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,8 +52,7 @@ async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
         Ok(vouched) => vouched,
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
-    let id_token = vouched.id_token.expose_secret();
-    match deps.lifecycle.login(&vouched.claims, id_token, way.app.as_ref()).await {
+    match deps.lifecycle.login(&vouched.claims, &vouched.id_token, way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)
@@ -104,12 +102,7 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
 fn not_admitted(deps: &Deps, way: &Way, refused: Refused) -> Page {
     let app = way.app.as_ref().and_then(|app| deps.apps.get(app)).map_or("anything here", |app| &app.title);
     let page = match (refused.reason, refused.end) {
-        (_, Some(End { at, because })) => Page::new(
-            StatusCode::FORBIDDEN,
-            refused.reason,
-            format!("Your access to {app} ended on {}.", moment(at)),
-            because.sentence(),
-        ),
+        (_, Some(End { at, because })) => Page::ended(app, at, &because.sentence()),
         ("revoked", _) => Page::new(
             StatusCode::FORBIDDEN,
             refused.reason,

@@ -60,11 +60,13 @@ pub(super) async fn enter(
     let Some((name, app)) = visit.app.as_ref().and_then(|name| deps.apps.get_key_value(name)) else {
         return redirect(&deps.own("/"));
     };
-    let nonce = Cookie::nonce(deps.is_secure());
-    let browser = nonce.find(&headers).map(nonce_hash).unwrap_or_default();
-    // A browser without a nonce fits nothing, not even a hand-over that was asked for without one.
-    let browser = if browser.is_empty() { [1; 32] } else { browser_bytes(&browser) };
-    let taken = deps.store.bookkeep().take(&code, &app.host, browser, deps.clock.now()).await;
+    let taken = match Cookie::nonce(deps.is_secure()).find(&headers) {
+        Some(nonce) => {
+            let browser = browser_bytes(&nonce_hash(nonce));
+            deps.store.bookkeep().take(&code, &app.host, browser, deps.clock.now()).await
+        }
+        None => Ok(None),
+    };
     let opened = match taken {
         Ok(Some(handover)) => deps
             .lifecycle

@@ -97,12 +97,9 @@ impl Deps {
         format!("{}{path}", self.url.as_str().trim_end_matches('/'))
     }
 
-    /// The live session that a request's cookie names on `host`.
+    /// The live session on `host`.
     async fn session(&self, headers: &HeaderMap, host: &str) -> Result<Option<Arc<Session>>, Unavailable> {
-        let Some(token) = Cookie::session(self.is_secure()).find(headers) else { return Ok(None) };
-        let now = self.clock.now();
-        let session = self.sessions.find(token).await?;
-        Ok(session.filter(|session| session.host == host && now < session.until))
+        self.sessions.on(host, headers, Cookie::session(self.is_secure()), self.clock.now()).await
     }
 
     /// The live session on our own host.

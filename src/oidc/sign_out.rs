@@ -34,10 +34,7 @@ pub(super) async fn sign_out(extract::State(deps): State, headers: HeaderMap) ->
         Err(_) => return say(&Page::store_unavailable()),
     };
     let sign_in = session.sign_in;
-    let sealed = deps.store.id_token(sign_in).await.ok().flatten();
-    let hint =
-        sealed.and_then(|sealed| deps.store.sealer().open(&format!("id token {sign_in}"), &sealed).ok());
-    let hint = hint.and_then(|bytes| String::from_utf8(bytes).ok());
+    let hint = deps.store.id_token(sign_in).await.ok().flatten();
     match deps.lifecycle.logout(sign_in).await {
         // Two clicks: the first one did it.
         Ok(()) | Err(lifecycle::Error::NotFound(..)) => {}
@@ -48,7 +45,7 @@ pub(super) async fn sign_out(extract::State(deps): State, headers: HeaderMap) ->
     }
     let back = deps.url.join("/signed-out").unwrap_or_else(|_| deps.url.clone());
     let there = match deps.issuers.get(&session.person.provider) {
-        Some(issuer) => issuer.sign_out(hint.as_deref(), &back).await,
+        Some(issuer) => issuer.sign_out(hint.as_ref(), &back).await,
         None => None,
     };
     let response = match there {

@@ -141,6 +141,16 @@ impl Page {
         )
     }
 
+    /// The access to the app called `app` is over.
+    pub fn ended(app: &str, at: Timestamp, why: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "ended",
+            format!("Your access to {app} ended on {}.", moment(at)),
+            why,
+        )
+    }
+
     /// The store cannot be asked, so nobody can be let in.
     pub fn store_unavailable() -> Self {
         Self::new(
@@ -176,4 +186,44 @@ pub fn reference() -> String {
 pub fn moment(at: Timestamp) -> String {
     let form = if at.as_second() % 60 == 0 { "%-d %B, %H:%M UTC" } else { "%-d %B, %H:%M:%S UTC" };
     at.strftime(form).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_can_be_read_out() {
+        let reference = reference();
+        assert!(reference.len() == 7 && reference.as_bytes()[4] == b'-', "{reference}");
+    }
+
+    #[test]
+    fn only_top_level_navigations_are_persons() {
+        let of = |method: &Method, headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                (http::HeaderName::from_static(name), http::HeaderValue::from_str(value).unwrap())
+            });
+            Reader::of(method, &headers.collect())
+        };
+        let navigates = ("sec-fetch-mode", "navigate");
+        assert_eq!(of(&Method::GET, &[navigates, ("sec-fetch-dest", "document")]), Reader::Person);
+        assert_eq!(of(&Method::GET, &[("accept", "text/html,*/*")]), Reader::Person);
+        for program in [
+            of(&Method::POST, &[navigates]),
+            of(&Method::GET, &[navigates, ("sec-fetch-dest", "iframe")]),
+            of(&Method::GET, &[("sec-fetch-mode", "cors"), ("accept", "text/html")]),
+            of(&Method::GET, &[("accept", "text/html"), ("upgrade", "websocket")]),
+            of(&Method::GET, &[("accept", "*/*")]),
+            of(&Method::GET, &[]),
+        ] {
+            assert_eq!(program, Reader::Program);
+        }
+    }
+
+    #[test]
+    fn a_moment_shows_seconds_only_where_they_tell_something() {
+        assert_eq!(moment("2026-03-10T00:00:00Z".parse().unwrap()), "10 March, 00:00 UTC");
+        assert_eq!(moment("2026-03-10T00:00:07Z".parse().unwrap()), "10 March, 00:00:07 UTC");
+    }
 }

@@ -13,8 +13,6 @@ pub struct Portal {
     pub rows: Vec<PortalRow>,
     /// Where the sign-out button posts.
     pub sign_out: String,
-    /// Something that has just happened or needs their eye now.
-    pub notice: Option<String>,
 }
 
 /// One role in one app.

@@ -187,9 +187,8 @@ mod tests {
             provider: HOSTILE.into(),
             rows: vec![row(PortalState::Active), row(PortalState::Stuck)],
             sign_out: HOSTILE.into(),
-            notice: Some(HOSTILE.into()),
         };
-        assert_tame(text(&portal.respond()), 14);
+        assert_tame(text(&portal.respond()), 13);
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Policy {
         &self.version
     }
 
+    /// The roles that somebody may get, by name.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.roles.iter().map(|role| &role.name)
+    }
+
     /// What the person with these claims gets at `now`.
     pub fn evaluate(&self, claims: &ClaimSet, now: Timestamp) -> Decision {
         let mut roles: Vec<_> =
@@ -196,12 +201,14 @@ impl Decision {
         })
     }
 
-    /// Whether nobody can say if `role` is granted: nothing new is, and nothing is taken away.
+    /// Whether nobody can say what `role` gives, since something it needs was not told: nothing new is granted, and
+    /// what was granted keeps its end.
     pub fn is_undecided(&self, role: &RoleName) -> bool {
-        self.unknown_roles().any(|(unknown, _)| unknown == role)
+        let unsaid = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_) | Outcome::Failed(_));
+        self.roles.iter().any(|(name, outcome)| name == role && unsaid(outcome))
     }
 
-    /// Whether any role is undecided.
+    /// Whether any role depends on groups that the provider did not tell.
     pub fn has_unknown(&self) -> bool {
         self.unknown_roles().next().is_some()
     }

@@ -6,6 +6,9 @@ pub use crate::store::{Access, Account, Held, Person, Session, Unavailable};
 
 use crate::names::AppName;
 use crate::store::{Store, token_hash};
+use cookie::Cookie;
+use http::HeaderMap;
+use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -39,6 +42,24 @@ impl Sessions {
             return Ok(Some(session));
         }
         self.main.spawn(async move { store.session(&token).await }).await.map_err(|_| Unavailable)?
+    }
+}
+
+impl Sessions {
+    /// The live session that a request's cookie names on `host`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the store cannot be asked.
+    pub async fn on(
+        &self,
+        host: &str,
+        headers: &HeaderMap,
+        cookie: Cookie,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Session>>, Unavailable> {
+        let Some(token) = cookie.find(headers) else { return Ok(None) };
+        let session = self.find(token).await?;
+        Ok(session.filter(|session| session.host == host && now < session.until))
     }
 }
 

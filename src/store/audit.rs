@@ -18,6 +18,8 @@ pub struct AuditRow {
     pub at: Timestamp,
     /// Which event.
     pub id: EventId,
+    /// About whom, as `subject@provider`; `None` for people who were never let in, or of whom nothing is kept.
+    pub person: Option<String>,
     /// What was kept of it for ever.
     pub leaf: Value,
     /// Actor, cause and personal values; `None` once the person's key is destroyed.
@@ -89,7 +91,9 @@ impl Store {
     /// The events after `after` (0: from the first), oldest first, at most `limit`.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>, Error> {
         let rows = query(
-            "SELECT events.seq, events.id, events.at, events.vault, events.leaf, events.opening, vaults.key
+            "SELECT events.seq, events.id, events.at, events.vault, events.leaf, events.opening, vaults.key,
+                (SELECT subject || '@' || provider FROM identities JOIN users ON users.id = identities.user
+                    WHERE users.vault = events.vault ORDER BY identities.id LIMIT 1) AS person
              FROM events LEFT JOIN vaults ON vaults.id = events.vault
              WHERE events.seq > $1 ORDER BY events.seq LIMIT $2",
         )
@@ -115,6 +119,7 @@ impl Store {
                     seq: row.try_get("seq")?,
                     at: time(row, "at")?,
                     id,
+                    person: row.try_get("person")?,
                     leaf: super::json(row, "leaf")?,
                     sealed: sealed.map(|bytes| unwrap_opening(&bytes)).transpose()?,
                 })

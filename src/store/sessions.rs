@@ -9,6 +9,7 @@ use crate::names::{
 };
 use crate::seal::sha256;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sqlx::{Row, query};
 use std::collections::BTreeMap;
@@ -134,8 +135,8 @@ pub struct SignIn {
     pub identity: IdentityId,
     /// The provider's own session.
     pub sid: Option<String>,
-    /// The ID token, sealed: a hint for signing out at the provider.
-    pub id_token: Option<Vec<u8>>,
+    /// The ID token: a hint for signing out at the provider. Kept sealed.
+    pub id_token: SecretString,
     /// When it ends by itself.
     pub until: Timestamp,
 }
@@ -157,14 +158,20 @@ pub struct SessionRow {
     pub revoked: Option<Timestamp>,
 }
 
+fn id_token_purpose(id: SignInId) -> String {
+    format!("id token {id}")
+}
+
 impl Tx {
     /// Writes a sign-in down.
     pub async fn add_sign_in(&mut self, user: UserId, sign_in: &SignIn) -> Result<(), Error> {
+        let id_token = sign_in.id_token.expose_secret().as_bytes();
+        let id_token = self.store.sealer().seal(&id_token_purpose(sign_in.id), id_token)?;
         query("INSERT INTO sign_ins (id, identity, sid, id_token, created, until) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(sign_in.id.to_string())
             .bind(sign_in.identity.to_string())
             .bind(&sign_in.sid)
-            .bind(&sign_in.id_token)
+            .bind(id_token)
             .bind(self.now.as_microsecond())
             .bind(sign_in.until.as_microsecond())
             .execute(&mut *self.inner)
@@ -343,13 +350,15 @@ impl Store {
             .collect()
     }
 
-    /// The sealed ID token of a sign-in, while that lives.
-    pub async fn id_token(&self, id: SignInId) -> Result<Option<Vec<u8>>, Error> {
-        let row = query("SELECT id_token FROM sign_ins WHERE id = $1")
+    /// The ID token of a sign-in, while that lives.
+    pub async fn id_token(&self, id: SignInId) -> Result<Option<SecretString>, Error> {
+        let row = query("SELECT id_token FROM sign_ins WHERE id = $1 AND id_token IS NOT NULL")
             .bind(id.to_string())
             .fetch_optional(&self.0.reader)
             .await?;
-        row.map_or(Ok(None), |row| Ok(row.try_get("id_token")?))
+        let Some(row) = row else { return Ok(None) };
+        let token = self.sealer().open(&id_token_purpose(id), row.try_get("id_token")?)?;
+        Ok(String::from_utf8(token).ok().map(SecretString::from))
     }
 
     /// The sign-ins that were live at `now` or ended in the day before, newest first.

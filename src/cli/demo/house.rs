@@ -2,6 +2,7 @@
 
 use super::listen::{loopback, serve};
 use crate::app::App;
+use crate::cli::audit::changes;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::demo::notes::{Notes, NotesSettings};
@@ -261,19 +262,20 @@ async fn events(store: Store) -> Vec<Value> {
 
 fn event(row: &AuditRow) -> Value {
     let what = &row.leaf["what"];
+    let changes: Vec<String> = changes(what).collect();
+    let name = match what["event"].as_str() {
+        Some("account_changed") if changes.is_empty() => "account is as it should be".to_owned(),
+        Some("account_changed") => format!("account {}", changes.join(", ")),
+        name => name.unwrap_or_default().replace('_', " "),
+    };
     let sealed = row.sealed.as_ref().unwrap_or(&Value::Null);
-    let who = sealed["personal"]["claims"]["name"].as_str();
-    let mut facts: Vec<String> = who.map(str::to_owned).into_iter().collect();
-    let changes = what["changes"].as_array().into_iter().flatten();
-    facts.extend(changes.map(|change| {
-        let group = change["group"].as_str().map(|group| format!(" {group}")).unwrap_or_default();
-        format!("{}{group}", change["change"].as_str().unwrap_or_default())
-    }));
-    let telling = ["app", "role", "reason", "until"];
-    facts.extend(telling.iter().filter_map(|name| what[*name].as_str().map(str::to_owned)));
+    let who = sealed["personal"]["claims"]["name"].as_str().or(row.person.as_deref());
+    let telling = ["app", "target", "role", "reason", "until"];
+    let facts = who.into_iter().chain(telling.iter().filter_map(|name| what[*name].as_str()));
+    let facts: Vec<&str> = facts.collect();
     json!({
         "at": row.at,
-        "what": what["event"].as_str().unwrap_or_default().replace('_', " "),
+        "what": name,
         "detail": facts.join(" · "),
     })
 }

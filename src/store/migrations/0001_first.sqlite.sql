@@ -20,6 +20,8 @@ CREATE TABLE users (
     revoked    INTEGER                       -- when an operator shut them out
 ) STRICT;
 
+CREATE INDEX users_by_vault ON users (vault);
+
 CREATE TABLE identities (
     id           TEXT    PRIMARY KEY,
     user         TEXT    NOT NULL REFERENCES users (id),

@@ -107,7 +107,7 @@ const heading = (page, name) => page.getByRole('heading', { level: 1, name }).wa
 
 /** A page of a browser that nobody has used before. */
 async function newPage(options = {}) {
-  const context = await chromium.newContext({ viewport: { width: 900, height: 640 }, deviceScaleFactor: 2, ...options });
+  const context = await chromium.newContext({ viewport: { width: 640, height: 720 }, deviceScaleFactor: 2, ...options });
   return context.newPage();
 }
 
@@ -120,7 +120,7 @@ async function picture(page, name) {
 
 /** One picture of two, side by side. */
 async function beside(name, ...names) {
-  const page = await newPage({ viewport: { width: 1240, height: 470 }, deviceScaleFactor: 1.5 });
+  const page = await newPage({ viewport: { width: 1240, height: 714 }, deviceScaleFactor: 1.5 });
   const source = (name) => `data:image/png;base64,${readFileSync(`${output}${name}.png`).toString('base64')}`;
   const frames = names.map((name) => `<img src="${source(name)}">`).join('');
   await page.setContent(`<style>

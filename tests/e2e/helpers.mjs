@@ -21,12 +21,15 @@ export const output = `${root}target/e2e/`;
 mkdirSync(output, { recursive: true });
 
 const running = new Set();
+const begun = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 /** Starts a program; what it says goes to `target/e2e/NAME.log`. */
 export async function start(name, command, args) {
-  const file = openSync(`${output}${name}.log`, 'a');
+  // What is started again goes on in the same log.
+  const file = openSync(`${output}${name}.log`, begun.has(name) ? 'a' : 'w');
+  begun.add(name);
   const child = spawn(command, args.map(String), { stdio: ['ignore', file, file] });
   closeSync(file);
   running.add(child);

@@ -6,9 +6,8 @@ mod operator;
 mod process;
 mod site;
 
-pub(crate) use counterpart::{Counterpart, Mood, next};
-pub(crate) use hand::{Hand, Reply};
-pub(crate) use operator::Operator;
+pub(crate) use counterpart::{Mood, next};
+pub(crate) use hand::Hand;
 pub(crate) use process::{Process, guestpass};
 pub(crate) use site::Site;
 

@@ -1,7 +1,9 @@
 //! What operators revoke is over at once; what keeps an account from being is theirs to see and mend.
 
 use crate::harness::{ADA, CARLA, House, soon};
+use guestpass::demo::provider::Person;
 use http::StatusCode;
+use jiff::SignedDuration;
 use serde_json::json;
 
 #[tokio::test]
@@ -95,4 +97,22 @@ async fn an_account_that_is_not_ours_is_never_taken_over() {
     assert_eq!(house.knock(&browser).await.0, 200);
     assert_eq!(house.account().await.external_id, Some(house.kept().await[0].external_id.clone()));
     house.finish().await;
+}
+
+#[tokio::test]
+async fn two_people_of_one_address_never_share_an_account() {
+    let mut house = House::open().await;
+    house.guest(CARLA).await;
+    let carlas = house.account().await;
+    let mut people = Person::cast();
+    people[0].email = "CARLA@example.com".to_owned();
+    house.people(people);
+    house.turn(SignedDuration::from_secs(10));
+    let ada = house.browser();
+    let page = house.sign_in(&ada, &house.notes_url, ADA).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    soon(|| async { house.kept().await.iter().any(|account| account.state == "stuck").then_some(()) }).await;
+    assert_eq!(house.knock(&ada).await, (503, "stuck".to_owned()));
+    assert_eq!(house.account().await, carlas);
+    house.end().await;
 }

@@ -1,7 +1,8 @@
 //! An identity provider as we use it: where it is, which keys it signs with, and from a code to claims.
 //!
-//! Nothing is asked of it before somebody wants to sign in, so we start and go on without it. What it published is
-//! kept; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
+//! Nothing is asked of it before somebody wants to sign in, so we start and go on without it. Whoever is sent there
+//! is sent to a provider that has just answered, for a browser's own error page helps nobody. What it published is
+//! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
 
 use crate::clock::Clock;
 use crate::identity::{Claims, Expected, GroupsSettings, Unverified};
@@ -27,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest reply that is read, in bytes.
 const LARGEST_REPLY: usize = 1 << 20;
+
+/// How long an answer shows that a provider is there.
+const AWAKE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Keys are not read again sooner than this.
 const REREAD: SignedDuration = SignedDuration::from_secs(10);
@@ -109,7 +113,10 @@ pub struct Issuer {
 struct Known {
     metadata: Arc<ProviderMetadataWithLogout>,
     keys: Arc<CoreJsonWebKeySet>,
+    /// When it was read.
     read: Timestamp,
+    /// When keys were last read again for the sake of one that was not among them.
+    reread: Option<Timestamp>,
 }
 
 impl Issuer {
@@ -136,7 +143,7 @@ impl Issuer {
     /// Where to send a person who is to sign in, and what to remember of the attempt. With `again` the provider is
     /// to ask who they are even if it knows.
     pub async fn authorize(&self, again: bool) -> Result<(Url, Attempt), Error> {
-        let known = self.known().await?;
+        let known = self.awake().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = CoreClient::from_provider_metadata((*known.metadata).clone(), self.client_id(), None)
             .set_redirect_uri(self.redirect.clone());
@@ -196,7 +203,7 @@ impl Issuer {
         let now = self.clock.now();
         let claims = match Claims::verify(&id_token, &known.keys, &expected, now) {
             Err(Unverified::UnknownKey) => {
-                Claims::verify(&id_token, &*self.newer_keys(known.read).await?, &expected, now)
+                Claims::verify(&id_token, &*self.newer_keys(&known.keys).await?, &expected, now)
             }
             other => other,
         };
@@ -249,20 +256,33 @@ impl Issuer {
     /// What the provider has published, read on first use. Whoever comes meanwhile waits for the same answer.
     async fn known(&self) -> Result<Known, Error> {
         let mut known = self.known.lock().await;
-        if let Some(known) = &*known {
-            return Ok(known.clone());
+        match &*known {
+            Some(known) => Ok(known.clone()),
+            None => self.read(&mut known).await,
         }
+    }
+
+    /// The same, from a provider that has just answered: nobody is sent to one that does not.
+    async fn awake(&self) -> Result<Known, Error> {
+        let mut known = self.known.lock().await;
+        match &*known {
+            Some(known) if self.clock.now() < known.read + AWAKE => Ok(known.clone()),
+            _ => self.read(&mut known).await,
+        }
+    }
+
+    async fn read(&self, known: &mut Option<Known>) -> Result<Known, Error> {
         let issuer = self.settings.issuer.as_str();
         // Issuers are compared to the letter, and most are written without the slash that the URL type adds.
         let issuer = if self.settings.issuer.path() == "/" { issuer.trim_end_matches('/') } else { issuer };
-        let discovered = match self.discover(issuer).await {
+        let metadata = match self.discover(issuer).await {
             Err(first) => self.discover(&format!("{issuer}/")).await.map_err(|_| first)?,
             Ok(metadata) => metadata,
         };
-        let keys = Arc::new(discovered.jwks().clone());
-        let read = Known { metadata: Arc::new(discovered), keys, read: self.clock.now() };
-        *known = Some(read.clone());
-        Ok(read)
+        let keys = Arc::new(metadata.jwks().clone());
+        let reread = known.as_ref().and_then(|known| known.reread);
+        let read = Known { metadata: Arc::new(metadata), keys, read: self.clock.now(), reread };
+        Ok(known.insert(read).clone())
     }
 
     async fn discover(&self, issuer: &str) -> Result<ProviderMetadataWithLogout, Error> {
@@ -272,13 +292,13 @@ impl Issuer {
             .map_err(|error| self.unavailable(error))
     }
 
-    /// Keys that were read after `known`, if it is time to read them again; else those that we have.
-    async fn newer_keys(&self, known: Timestamp) -> Result<Arc<CoreJsonWebKeySet>, Error> {
+    /// Keys that are newer than `known`, if it is time to read them again; else those that we have.
+    async fn newer_keys(&self, known: &Arc<CoreJsonWebKeySet>) -> Result<Arc<CoreJsonWebKeySet>, Error> {
         let mut cell = self.known.lock().await;
         let now = self.clock.now();
-        let Some(held) = cell.as_mut() else { return Ok(Arc::default()) };
-        if held.read == known && now >= held.read + REREAD {
-            held.read = now;
+        let Some(held) = cell.as_mut() else { return Ok(known.clone()) };
+        if Arc::ptr_eq(&held.keys, known) && held.reread.is_none_or(|last| now >= last + REREAD) {
+            held.reread = Some(now);
             let keys = CoreJsonWebKeySet::fetch_async(held.metadata.jwks_uri(), &self.http).await;
             held.keys = Arc::new(keys.map_err(|error| self.unavailable(error))?);
         }

@@ -2,7 +2,7 @@
 //! accounts follow.
 
 use super::Lifecycle;
-use super::login::facts;
+use super::renew::facts;
 use crate::account::Grant;
 use crate::audit::{Actor, Entry, Event};
 use crate::names::UserId;

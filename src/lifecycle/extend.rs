@@ -1,6 +1,6 @@
 //! An operator gives a grant another end; one that has ended is open again.
 
-use super::login::facts;
+use super::renew::facts;
 use super::{Error, Lifecycle, Order};
 use crate::account::Grant;
 use crate::audit::{Entry, Event};

@@ -10,12 +10,15 @@ mod extend;
 mod login;
 mod logout;
 mod open;
+mod refuse;
+mod renew;
 mod restore;
 mod retry;
 mod revoke;
 
 pub use expire::run as expire;
-pub use login::{Admission, Refused};
+pub use login::Admission;
+pub use refuse::Refused;
 
 use crate::audit::Actor;
 use crate::clock::Clock;

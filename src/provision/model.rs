@@ -385,8 +385,13 @@ fn told(events: &[Event], desired: &Desired, actual: &Actual) {
     }
 }
 
+/// How many stories are played: more in a long run.
+fn cases() -> u32 {
+    if std::env::var_os("GUESTPASS_LONG").is_some() { 20_000 } else { 1_000 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn whatever_happens_in_the_end_it_is_as_desired_and_told_once(

@@ -2,6 +2,7 @@
 
 use super::connector::Connector;
 use super::converge::{Claim, LEASE, Record, converge};
+use super::retry;
 use crate::account::{Actual, Change};
 use crate::clock::{Clock, from_micros};
 use crate::names::TargetName;
@@ -28,6 +29,10 @@ const SWEEP_BATCH: usize = 200;
 /// Converges the accounts of all `targets`, whenever one is due or the store's bell rings, until `stop`; then
 /// finishes the calls under way and gives back what is left. Dropping it instead loses nothing but time.
 pub async fn run(store: Store, clock: Clock, targets: Targets, stop: CancellationToken) {
+    // A worker that was killed holds leases. Its last write is given the time to take effect, and no more.
+    if let Err(error) = store.bookkeep().inherit(clock.now() + retry::SETTLE).await {
+        tracing::warn!(%error, "leases of an earlier run are left to end by themselves");
+    }
     let mut loops = JoinSet::new();
     for (name, connector) in targets {
         let (store, clock) = (store.clone(), clock.clone());

@@ -109,6 +109,15 @@ impl<'a> Books<'a> {
         rows.iter().map(due).collect()
     }
 
+    /// Ends at `at` every lease that would run longer: whoever took it has died, since the store is one process's.
+    pub async fn inherit(&self, at: Timestamp) -> Result<(), Error> {
+        query("UPDATE accounts SET lease = $1 WHERE lease > $1")
+            .bind(at.as_microsecond())
+            .execute(&self.store.0.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Gives a claim back with work left to do. `false` if it no longer stands.
     pub async fn released(&self, due: &Due) -> Result<bool, Error> {
         let done = query("UPDATE accounts SET lease = 0 WHERE id = $1 AND epoch = $2")
@@ -141,7 +150,8 @@ impl<'a> Books<'a> {
     }
 
     /// Notes a look that found what was known: the version was settled, and so was whether the account may be used.
-    /// `false` where it tells more than that, and so must be recorded, or the claim no longer stands.
+    /// Where something newer is desired meanwhile, that is due. `false` where the look tells more than that, and so
+    /// must be recorded, or the claim no longer stands.
     pub(super) async fn confirmed(
         &self,
         due: &Due,
@@ -150,9 +160,9 @@ impl<'a> Books<'a> {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let done = query(
-            "UPDATE accounts SET seen = $3, looked = $4, due = NULL, lease = 0, attempts = 0, unsure = 0,
-                failing = NULL, failure = NULL
-             WHERE id = $1 AND epoch = $2 AND version = $5 AND settled = $5 AND open = $6 AND stuck = 0",
+            "UPDATE accounts SET seen = $3, looked = $4, due = CASE WHEN version = $5 THEN NULL ELSE $4 END,
+                lease = 0, attempts = 0, unsure = 0, failing = NULL, failure = NULL
+             WHERE id = $1 AND epoch = $2 AND settled = $5 AND (version > $5 OR open = $6) AND stuck = 0",
         )
         .bind(due.id.to_string())
         .bind(due.epoch)

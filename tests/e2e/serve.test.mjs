@@ -67,7 +67,7 @@ after(async () => {
 });
 
 test('the configuration that init wrote and we filled in is right, and its examples hold', async () => {
-  assert.match((await guestpass('check')).stdout, / is right: 1 providers, 1 apps/);
+  assert.match((await guestpass('check')).stdout, / is right: 1 provider, 1 app/);
   await guestpass('policy', 'test');
 });
 

@@ -1,0 +1,103 @@
+//! Somebody is not let in. That is all that is remembered of a stranger.
+
+use super::login::Arrival;
+use super::{Inner, Lifecycle};
+use crate::account::{Because, End, Grant};
+use crate::audit::{Actor, Entry, Event};
+use crate::names::{AppName, IdentityId, ProviderName};
+use crate::page;
+use crate::store::{Error, Identity};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// `no_role`, `claims_unknown`, `policy_failed`, `ended` or `revoked`.
+    pub reason: &'static str,
+    /// Finds this refusal in the record.
+    pub reference: String,
+    /// When and why access ended, if that is why.
+    pub end: Option<End>,
+}
+
+impl Refused {
+    fn new(reason: &'static str, end: Option<End>) -> Self {
+        Self { reason, reference: page::reference(), end }
+    }
+
+    /// For a person who held these grants, of which none is live.
+    pub(super) fn nothing_left(grants: &[Grant]) -> Self {
+        let last = grants.iter().map(|grant| &grant.end).max_by_key(|end| end.at).cloned();
+        Self::new(if last.is_some() { "ended" } else { "no_role" }, last)
+    }
+}
+
+impl Lifecycle {
+    /// Records that a provider vouched for nobody, and why. Returns the reference under which that is found.
+    pub async fn refuse(
+        &self,
+        provider: ProviderName,
+        app: Option<&AppName>,
+        reason: &str,
+        why: &str,
+    ) -> Result<String, Error> {
+        let tx = self.0.store.begin(self.0.clock.now()).await?;
+        let reference = page::reference();
+        tracing::info!(%provider, reason, reference, why, "sign-in refused");
+        let (app, reason) = (app.cloned(), reason.to_owned());
+        let event = Event::SignInRefused { provider, app, reason, reference: reference.clone() };
+        let cause = why.to_owned();
+        tx.commit(&Entry {
+            event,
+            actor: Actor::Person,
+            cause,
+            person: None,
+            policy: None,
+            personal: json!({}),
+        })
+        .await?;
+        Ok(reference)
+    }
+}
+
+impl Inner {
+    /// Why the person of `arrival` is not let in at all: they were shut out, or nobody knows them and policy gives
+    /// them nothing. `None` if they are. Of several reasons the one that helps most.
+    pub(super) fn why_not(
+        &self,
+        arrival: &Arrival<'_>,
+        known: Option<&Identity>,
+        now: Timestamp,
+    ) -> Option<Refused> {
+        let decision = &arrival.decision;
+        if known.is_some_and(|known| known.revoked.is_some()) {
+            return Some(Refused::new("revoked", None));
+        }
+        let opens = |terms| Grant::first(IdentityId::random(), terms, now, self.settings.lapse).is_some();
+        if known.is_some() || decision.granted().cloned().any(opens) {
+            return None;
+        }
+        let over = decision.granted().filter_map(|terms| terms.until.clone()).max_by_key(|(at, _)| *at);
+        Some(match over {
+            Some((at, claim)) => Refused::new("ended", Some(End { at, because: Because::Claim(claim) })),
+            None if decision.has_unknown() => Refused::new("claims_unknown", None),
+            None if decision.has_failed() => Refused::new("policy_failed", None),
+            None => Refused::new("no_role", None),
+        })
+    }
+}
+
+impl Arrival<'_> {
+    /// The event that tells of `refused`; the log hears of it, too.
+    pub(super) fn refusal(&self, refused: &Refused) -> Event {
+        let Refused { reason, reference, .. } = refused;
+        tracing::info!(person = self.person(), reason, reference, "sign-in refused");
+        Event::SignInRefused {
+            provider: self.claims.set().provider().clone(),
+            app: self.app.cloned(),
+            reason: (*reason).to_owned(),
+            reference: reference.clone(),
+        }
+    }
+}

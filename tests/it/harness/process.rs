@@ -1,0 +1,76 @@
+//! The real binary, as operators run it.
+
+use super::site::Site;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+
+/// `guestpass serve` in a process of its own. Dropped, it is killed.
+pub(crate) struct Process {
+    child: Child,
+    logs: PathBuf,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// `guestpass` with these words.
+pub(crate) async fn guestpass(words: &[&str]) -> Said {
+    let done = command().args(words).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guestpass"));
+    command.env_remove("RUST_LOG").env_remove("GUESTPASS_CONFIG").kill_on_drop(true);
+    command
+}
+
+impl Process {
+    /// Started, and listening to operators as to everybody. Its log is appended to that of earlier runs.
+    pub(crate) async fn serve(site: &Site) -> Self {
+        Self::serve_with(site, "info").await
+    }
+
+    /// The same, logging as `RUST_LOG` says.
+    pub(crate) async fn serve_with(site: &Site, level: &str) -> Self {
+        let logs = site.folder().join("log");
+        let log = File::options().create(true).append(true).open(&logs).unwrap();
+        let mut command = command();
+        command.arg("serve").arg("--config").arg(site.config()).env("RUST_LOG", level);
+        let child = command.stdout(log.try_clone().unwrap()).stderr(Stdio::from(log)).spawn().unwrap();
+        let mut process = Self { child, logs };
+        while UnixStream::connect(site.folder().join("guestpass.sock")).await.is_err() {
+            let ended = process.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it does not start: {}", process.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        process
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM; returns once it has ended.
+    pub(crate) async fn stop(mut self) -> i32 {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        self.child.wait().await.unwrap().code().unwrap()
+    }
+
+    /// All that it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.logs).unwrap()
+    }
+}

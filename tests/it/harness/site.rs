@@ -1,0 +1,198 @@
+//! Everything around guestpass: its files in a folder, the provider, Notes, an app that echoes.
+
+use super::counterpart::{Counterpart, reserve};
+use super::operator::Operator;
+use axum::Router;
+use axum::extract::Request;
+use guestpass::clock::Clock;
+use guestpass::demo::notes::{Notes, NotesSettings};
+use guestpass::demo::provider::{Person, Provider, ProviderSettings};
+use guestpass::seal::random_text;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tokio::net::TcpSocket;
+
+/// What guestpass needs to run, and who it speaks to. Everything is up.
+pub(crate) struct Site {
+    folder: TempDir,
+    pub(crate) clock: Clock,
+    /// Where guestpass listens once it is started.
+    pub(crate) front: SocketAddr,
+    _front: TcpSocket,
+    pub(crate) provider: Counterpart,
+    /// Notes as people use it.
+    pub(crate) pages: Counterpart,
+    /// Notes as it is provisioned.
+    pub(crate) scim: Counterpart,
+    /// An app without accounts that answers with the headers of the request.
+    pub(crate) echo: Counterpart,
+    pub(crate) notes: Notes,
+    pub(crate) access_url: String,
+    pub(crate) notes_url: String,
+    pub(crate) echo_url: String,
+    pub(crate) provider_url: String,
+    pub(crate) client_secret: String,
+    pub(crate) scim_token: String,
+}
+
+impl Site {
+    pub(crate) async fn new(clock: Clock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (reserved, front) = reserve();
+        let (provider, pages) = (Counterpart::new(), Counterpart::new());
+        let (scim, echo) = (Counterpart::new(), Counterpart::new());
+        let url = |name: &str, at: SocketAddr| format!("http://{name}.localhost:{}", at.port());
+        let access_url = url("access", front);
+        let scim_url = format!("http://{}/scim/v2", scim.address);
+        let scim_token = random_text();
+        let notes = Notes::open(
+            NotesSettings {
+                database: folder.path().join("notes.db"),
+                scim_url,
+                scim_token: scim_token.clone(),
+                gateway: access_url.clone(),
+                jwks: format!("{access_url}/.well-known/jwks.json").parse().unwrap(),
+            },
+            clock.clone(),
+        )
+        .await
+        .unwrap();
+        pages.becomes(notes.router());
+        scim.becomes(notes.router());
+        echo.becomes(Router::new().fallback(tell));
+        let site = Self {
+            notes_url: url("notes", front),
+            echo_url: url("echo", front),
+            provider_url: url("login", provider.address),
+            client_secret: random_text(),
+            folder,
+            clock,
+            front,
+            _front: reserved,
+            provider,
+            pages,
+            scim,
+            echo,
+            notes,
+            access_url,
+            scim_token,
+        };
+        site.people(Person::cast());
+        for counterpart in [&site.provider, &site.pages, &site.scim, &site.echo] {
+            counterpart.up();
+        }
+        site.write("key", &random_text());
+        site.write("client-secret", &site.client_secret);
+        site.write("scim-token", &site.scim_token);
+        site.write("guestpass.yaml", &site.configuration());
+        site.write("policies/notes.yaml", POLICY);
+        site
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder().join("guestpass.yaml")
+    }
+
+    /// Whoever has the operators' socket.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::at(&self.folder().join("guestpass.sock"))
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.folder().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Writes a file anew, with `from` in place of `to`.
+    pub(crate) fn change(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.folder().join(name)).unwrap();
+        assert!(text.contains(from), "{name} does not say {from:?}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    /// The provider knows these people from now on. It starts anew, with another key.
+    pub(crate) fn people(&self, people: Vec<Person>) {
+        let Self { access_url, provider_url, .. } = self;
+        let settings = ProviderSettings {
+            issuer: provider_url.clone(),
+            client_id: "guestpass".to_owned(),
+            client_secret: self.client_secret.clone(),
+            redirect_uris: vec![
+                format!("{access_url}/callback"),
+                "https://access.localhost/callback".to_owned(),
+            ],
+            post_logout_redirect_uris: vec![format!("{access_url}/signed-out")],
+            people,
+        };
+        self.provider.becomes(Provider::new(settings, self.clock.clone()).unwrap().router());
+    }
+
+    /// The cast, with other groups for one of them.
+    pub(crate) fn put_in_groups(&self, sub: &str, groups: &[&str]) {
+        let mut people = Person::cast();
+        let person = people.iter_mut().find(|person| person.sub == sub).unwrap();
+        person.groups = groups.iter().map(|&group| group.to_owned()).collect();
+        self.people(people);
+    }
+
+    fn configuration(&self) -> String {
+        let Self { front, access_url, provider_url, pages, scim, echo, .. } = self;
+        let (pages, scim, echo) = (pages.address, scim.address, echo.address);
+        format!(
+            r#"url: {access_url}
+listen: {front}
+store: sqlite:guestpass.db
+key: "${{file:key}}"
+workers: 2
+lapse: 30d
+session: {{ length: 400d }}
+
+providers:
+  demo:
+    issuer: {provider_url}
+    client: {{ id: guestpass, secret: "${{file:client-secret}}" }}
+    groups: {{ claim: groups }}
+
+apps:
+  notes:
+    title: Notes
+    host: notes.localhost
+    upstream: http://{pages}
+    accounts: {{ scim: "http://{scim}/scim/v2", token: "${{file:scim-token}}" }}
+  echo:
+    host: echo.localhost
+    upstream: http://{echo}
+    routes: {{ /public: public, /staff: {{ roles: [writer] }} }}
+    headers: {{ X-User: subject, X-Roles: roles, X-Mail: email }}
+
+policies: policies/
+"#
+        )
+    }
+}
+
+const POLICY: &str = "version: 1
+roles:
+  writer:
+    who: { provider: demo, groups: { any: [staff] } }
+    gets: { notes: { groups: [writers] }, echo: {} }
+  guest:
+    who: { provider: demo, groups: { any: [guests] } }
+    gets: { notes: { groups: [readers] }, echo: {} }
+    for: { ttl: 30d }
+";
+
+/// The request's path and headers, as JSON; headers in the order in which they came.
+async fn tell(request: Request) -> axum::Json<Value> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers: Vec<(String, String)> =
+        request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    axum::Json(json!({ "path": request.uri().to_string(), "headers": headers }))
+}

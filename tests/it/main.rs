@@ -1,0 +1,12 @@
+//! The whole app through its front door: real sockets, a provider and a target we control, a clock we turn.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod browsers;
+mod crash;
+mod ends;
+mod harness;
+mod house;
+mod operators;
+mod outage;
+mod sign_in;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-const UNITS: [(char, i64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+const UNITS: [(char, i64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// A length of time, in whole seconds, longer than nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,11 +71,11 @@ impl fmt::Display for Span {
     }
 }
 
-/// A length of time as it would be written in a policy: `30d`, `1h30m`; weeks are said in days.
+/// A length of time as it would be written in a policy: `30d`, `1h30m`.
 pub fn in_words(length: SignedDuration) -> String {
     let mut rest = length.as_secs().max(0);
     let mut words = String::new();
-    for (unit, seconds) in &UNITS[1..] {
+    for (unit, seconds) in &UNITS {
         if rest >= *seconds {
             words += &format!("{}{unit}", rest / seconds);
             rest %= seconds;
@@ -88,7 +88,7 @@ pub fn in_words(length: SignedDuration) -> String {
 pub fn spoken(length: SignedDuration) -> String {
     let mut rest = length.as_secs().max(0);
     let mut words = Vec::new();
-    for (name, (_, seconds)) in ["day", "hour", "minute", "second"].into_iter().zip(&UNITS[1..]) {
+    for (name, (_, seconds)) in ["day", "hour", "minute", "second"].into_iter().zip(&UNITS) {
         match rest / seconds {
             0 => {}
             1 => words.push(format!("1 {name}")),
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn spans_are_written_as_people_say_them() {
         for (text, seconds) in
-            [("30d", 2_592_000), ("12h", 43_200), ("1h30m", 5_400), ("5s", 5), ("2w1d", 1_296_000)]
+            [("30d", 2_592_000), ("12h", 43_200), ("1h30m", 5_400), ("5s", 5), ("15d", 1_296_000)]
         {
             assert_eq!(text.parse::<Span>().map(|span| span.length().as_secs()), Ok(seconds), "{text}");
         }

@@ -7,13 +7,13 @@ mod reads;
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};
 use crate::store::Store;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -53,9 +53,10 @@ pub fn router(deps: Deps) -> Router {
 /// Where the path is taken by something else or cannot be written.
 pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let said = || format!("cannot listen on {}", path.display());
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(said),
-        _ => {}
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path).with_context(said)?,
+        Ok(_) => bail!("{} is there already, and is not a socket", path.display()),
+        Err(_) => {}
     }
     let listener = UnixListener::bind(path).with_context(said)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(said)?;
@@ -90,5 +91,23 @@ impl IntoResponse for Failure {
             }
         };
         (status, Json(json!({ "status": status.as_u16(), "detail": self.0.to_string() }))).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_for_its_owner_and_replaces_nothing_but_a_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("guestpass.sock");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(bind(&path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&path).unwrap();
+        drop(bind(&path).unwrap());
+        drop(bind(&path).unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

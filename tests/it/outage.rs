@@ -1,6 +1,8 @@
 //! What others cannot do for a while, we say, bear, and make up for.
 
-use crate::harness::{CARLA, House, Mood, OTTO, soon};
+use crate::harness::{CARLA, Hand, House, Mood, OTTO, Process, Site, soon};
+use guestpass::clock::Clock;
+use guestpass::demo::browser::Browser;
 use http::StatusCode;
 use jiff::SignedDuration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -25,10 +27,7 @@ async fn a_provider_that_is_away_keeps_nobody_from_working() {
     // It goes away between its page and ours, having said nothing.
     let browser = house.browser();
     let asked = browser.get(&house.notes_url).await.unwrap();
-    let back = {
-        let mut hand = crate::harness::Hand::new();
-        hand.choose(asked.url.as_str(), CARLA).await
-    };
+    let back = Hand::new().choose(asked.url.as_str(), CARLA).await;
     house.provider.is(Mood::Answers(500));
     assert_eq!(browser.get(&back).await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
     house.provider.is(Mood::Well);
@@ -152,4 +151,40 @@ async fn a_restart_logs_nobody_out_and_opens_nothing_that_had_ended() {
     house.restart().await;
     assert_eq!([house.knock(&stays).await.0, house.knock(&leaves).await.0], before);
     house.finish().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_denies_and_loses_nothing() {
+    let site = Site::new(Clock::system()).await;
+    let process = Process::serve_within(&site, 800).await;
+    let sign_in = async |browser: &Browser| {
+        let asked = browser.get(&site.notes_url).await.unwrap();
+        browser.post_form(asked.url.as_str(), &[("person", CARLA)]).await.unwrap()
+    };
+    let carla = Browser::new(Clock::system()).unwrap();
+    assert_eq!(sign_in(&carla).await.status, StatusCode::OK);
+    let mut let_in = 1;
+    let refused = loop {
+        let page = sign_in(&Browser::new(Clock::system()).unwrap()).await;
+        if page.status != StatusCode::OK {
+            break page;
+        }
+        let_in += 1;
+        assert!(let_in < 1_000, "the disk is never full");
+    };
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.text.contains("store_unavailable"), "{}", refused.text);
+    assert_eq!(carla.xhr(&site.notes_url).await.unwrap().status, StatusCode::OK);
+    process.kill().await;
+
+    let process = Process::serve(&site).await;
+    let record = site.operator().asks("/audit").await;
+    let signed_in =
+        record.as_array().unwrap().iter().filter(|row| row["leaf"]["what"]["event"] == "signed_in");
+    let signed_in = signed_in.count();
+    // The last one may have been recorded, and its way on to Notes not.
+    assert!(signed_in == let_in || signed_in == let_in + 1, "{signed_in} of {let_in}");
+    assert_eq!(carla.xhr(&site.notes_url).await.unwrap().status, StatusCode::OK);
+    assert_eq!(sign_in(&Browser::new(Clock::system()).unwrap()).await.status, StatusCode::OK);
+    process.kill().await;
 }

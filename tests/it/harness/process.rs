@@ -24,13 +24,13 @@ pub(crate) struct Said {
 
 /// `guestpass` with these words.
 pub(crate) async fn guestpass(words: &[&str]) -> Said {
-    let done = command().args(words).output().await.unwrap();
+    let done = command(env!("CARGO_BIN_EXE_guestpass")).args(words).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
 }
 
-fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_guestpass"));
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
     command.env_remove("RUST_LOG").env_remove("GUESTPASS_CONFIG").kill_on_drop(true);
     command
 }
@@ -43,10 +43,23 @@ impl Process {
 
     /// The same, logging as `RUST_LOG` says.
     pub(crate) async fn serve_with(site: &Site, level: &str) -> Self {
+        let mut command = command(env!("CARGO_BIN_EXE_guestpass"));
+        command.arg("serve").arg("--config").arg(site.config()).env("RUST_LOG", level);
+        Self::start(site, command).await
+    }
+
+    /// The same where no file may grow beyond so many KiB, as on a disk that is full.
+    pub(crate) async fn serve_within(site: &Site, kib: u32) -> Self {
+        let mut command = command("bash");
+        let limited = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
+        command.args(["-c", &limited, "-", env!("CARGO_BIN_EXE_guestpass"), "serve", "--config"]);
+        command.arg(site.config());
+        Self::start(site, command).await
+    }
+
+    async fn start(site: &Site, mut command: Command) -> Self {
         let logs = site.folder().join("log");
         let log = File::options().create(true).append(true).open(&logs).unwrap();
-        let mut command = command();
-        command.arg("serve").arg("--config").arg(site.config()).env("RUST_LOG", level);
         let child = command.stdout(log.try_clone().unwrap()).stderr(Stdio::from(log)).spawn().unwrap();
         let mut process = Self { child, logs };
         while UnixStream::connect(site.folder().join("guestpass.sock")).await.is_err() {

@@ -19,7 +19,6 @@ use crate::span::Span;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -126,10 +125,10 @@ impl Config {
     /// # Errors
     /// Every mistake of all files at once. Warnings are put into `mistakes`, too, and do not stop it.
     pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        let before = mistakes.errors();
         let folder = folder(path);
         let mut document = read(path, mistakes)?;
         document.interpolate(|kind, name| resolve(folder, kind, name), mistakes);
-        let before = mistakes.errors();
         // What is wrong with the form of one setting keeps nobody from hearing what is wrong with another.
         let (settings, document) = document.salvage::<Settings>(mistakes)?;
         let config = check::check(settings, folder, &mut Tell { document: &document, mistakes });

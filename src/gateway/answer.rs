@@ -59,7 +59,7 @@ pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, u
             StatusCode::SERVICE_UNAVAILABLE,
             "stuck",
             format!("Your account in {title} can't be prepared."),
-            "It was refused there. We keep trying, and an operator can see why.",
+            "It is refused there, or nobody answers. We keep trying, and an operator can see why.",
         )
         .retry_after(60),
     };

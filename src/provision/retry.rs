@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// After a lost answer a write may still take effect for so long; only then is it worth looking.
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(2);
-/// After so many failures in a row an account is called stuck.
-const PATIENCE: u32 = 5;
+/// After so many failures in a row, a minute or so of them, an account is called stuck: a target that is started
+/// anew is back by then.
+const PATIENCE: u32 = 8;
 /// The first and the longest span out of which the wait is drawn.
 const FIRST: SignedDuration = SignedDuration::from_secs(1);
 const CEILING: SignedDuration = SignedDuration::from_mins(5);
@@ -112,8 +113,8 @@ mod tests {
     #[test]
     fn a_throttle_is_no_failure_and_holds_the_target() {
         let fault = Fault::Throttled(None);
-        let failure = after(&fault, 4, false, 0.0, now());
-        assert_eq!((failure.attempts, failure.stuck), (4, false));
+        let failure = after(&fault, PATIENCE - 1, false, 0.0, now());
+        assert_eq!((failure.attempts, failure.stuck), (PATIENCE - 1, false));
         assert_eq!(pause(&fault, &failure), Some(now() + SignedDuration::from_secs(1)));
         let fault = Fault::transient("500");
         assert_eq!(pause(&fault, &after(&fault, 0, false, 0.0, now())), None);

@@ -194,10 +194,14 @@ impl Tx {
     pub async fn commit(mut self, entry: &Entry) -> Result<(), Error> {
         audit::insert(&mut self, entry).await?;
         instance::raise_high_water(&mut self).await?;
-        self.inner.commit().await?;
-        self.store.0.cache.evict(&self.touched);
-        self.store.ring();
-        Ok(())
+        // In a task of its own: whoever waits may go away, and what is committed must be heard of all the same.
+        let finish = tokio::spawn(async move {
+            self.inner.commit().await?;
+            self.store.0.cache.evict(&self.touched);
+            self.store.ring();
+            Ok(())
+        });
+        finish.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 }
 

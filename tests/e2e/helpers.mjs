@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -62,14 +63,17 @@ export const jsonLines = (text) => text.split('\n').filter(Boolean).map((line) =
 /** What a program has said so far. */
 export const log = (name) => readFileSync(`${output}${name}.log`, 'utf8');
 
-/** A port on loopback that nobody listens on. */
+/** A port on loopback that nobody listens on, and that nobody gets who asks for any: those are from 32768 on. */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(() => true, () => false);
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 // Names under .localhost are loopback to browsers, not to every libc.

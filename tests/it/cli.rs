@@ -67,6 +67,21 @@ async fn what_init_writes_is_right_but_for_the_secrets_that_only_others_know() {
 }
 
 #[tokio::test]
+async fn a_secret_that_cannot_be_read_keeps_everything_shut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, config) = (folder.path().to_str().unwrap(), path(&folder, "guestpass.yaml"));
+    assert_eq!(guestpass(&["init", here]).await.code, 0);
+    std::fs::write(folder.path().join("secrets/wiki"), "t0ken-of-theirs").unwrap();
+    std::fs::remove_file(folder.path().join("secrets/oidc")).unwrap();
+    for command in ["check", "serve"] {
+        let said = guestpass(&[command, "--config", &config]).await;
+        assert_eq!(said.code, 1, "{command}: {said:?}");
+        assert!(said.err.contains("secrets/oidc cannot be read"), "{command}: {}", said.err);
+        assert!(said.err.contains("1 error. Nothing was changed."), "{command}: {}", said.err);
+    }
+}
+
+#[tokio::test]
 async fn five_mistakes_are_five_messages_with_place_and_hint() {
     let folder = tempfile::tempdir().unwrap();
     let config = path(&folder, "guestpass.yaml");

@@ -1,5 +1,6 @@
 //! Accounts: what should be in a target, what was last seen there, and what is due.
 
+use super::books::note_failure;
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
 use crate::account::{Actual, Change, Desired, Step};
 use crate::audit::{Actor, Entry, Event};
@@ -281,19 +282,19 @@ impl Store {
             return self.bookkeep().failed(due, failure, now).await;
         }
         let mut tx = self.begin(now).await?;
-        let done = query("UPDATE accounts SET stuck = $3 WHERE id = $1 AND epoch = $2")
+        // Whoever reads that it is stuck reads why.
+        if !note_failure(&mut *tx.inner, due, failure, now).await? {
+            return Ok(false);
+        }
+        query("UPDATE accounts SET stuck = $2 WHERE id = $1")
             .bind(due.id.to_string())
-            .bind(due.epoch)
             .bind(failure.stuck)
             .execute(&mut *tx.inner)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let event = Event::AccountStuck { account: due.id, target: due.target.clone(), stuck: failure.stuck };
         let entry = tx.of_account(due, event, json!({ "failure": failure.words })).await?;
         tx.commit(&entry).await?;
-        self.bookkeep().failed(due, failure, now).await
+        Ok(true)
     }
 
     /// When the next account of `target` can be claimed: due, and not under somebody's lease.

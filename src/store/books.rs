@@ -7,7 +7,7 @@ use crate::account::Actual;
 use crate::names::{SignInId, TargetName};
 use crate::seal::sha256;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, query};
+use sqlx::{Row, SqliteExecutor, query};
 
 /// The statements that need no audit entry: see [`Store::bookkeep`].
 pub struct Books<'a> {
@@ -128,25 +128,9 @@ impl<'a> Books<'a> {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Writes down a failed attempt and when to try again: at once where something newer is desired meanwhile, unless
-    /// the last write may yet take effect. `false` if the claim no longer stands.
+    /// Writes down a failed attempt and when to try again. `false` if the claim no longer stands.
     pub(super) async fn failed(&self, due: &Due, failure: &Failure, now: Timestamp) -> Result<bool, Error> {
-        let done = query(
-            "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = $5, unsure = $6, lease = 0,
-                due = CASE WHEN version = $7 OR $6 THEN $8 ELSE $4 END
-             WHERE id = $1 AND epoch = $2",
-        )
-        .bind(due.id.to_string())
-        .bind(due.epoch)
-        .bind(&failure.words)
-        .bind(now.as_microsecond())
-        .bind(failure.attempts)
-        .bind(failure.unsure)
-        .bind(due.version)
-        .bind(failure.next_due.as_microsecond())
-        .execute(&self.store.0.writer)
-        .await?;
-        Ok(done.rows_affected() == 1)
+        note_failure(&self.store.0.writer, due, failure, now).await
     }
 
     /// Notes a look that found what was known: the version was settled, and so was whether the account may be used.
@@ -192,4 +176,30 @@ impl<'a> Books<'a> {
         }
         Ok(done.rows_affected())
     }
+}
+
+/// Notes what failed and when to try again: at once where something newer is desired meanwhile, unless the last write
+/// may yet take effect. `false` if the claim no longer stands.
+pub(super) async fn note_failure(
+    writer: impl SqliteExecutor<'_>,
+    due: &Due,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let done = query(
+        "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = $5, unsure = $6, lease = 0,
+            due = CASE WHEN version = $7 OR $6 THEN $8 ELSE $4 END
+         WHERE id = $1 AND epoch = $2",
+    )
+    .bind(due.id.to_string())
+    .bind(due.epoch)
+    .bind(&failure.words)
+    .bind(now.as_microsecond())
+    .bind(failure.attempts)
+    .bind(failure.unsure)
+    .bind(due.version)
+    .bind(failure.next_due.as_microsecond())
+    .execute(writer)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -40,22 +40,24 @@ fn serve(config: crate::config::Config) -> anyhow::Result<()> {
         let listen = config.listen;
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let url = config.url.clone();
+        let told_to_stop = told_to_stop()?;
         let app = App::start(config, vec![listener], Clock::system()).await?;
         tracing::info!(%listen, %url, "guestpass is up");
-        told_to_stop().await?;
+        told_to_stop.await;
         tracing::info!("stopping: finishing what is under way");
         app.stop().await;
         Ok(())
     })
 }
 
-/// Waits for SIGTERM or Ctrl-C. A second one ends the process at once.
-pub(super) async fn told_to_stop() -> anyhow::Result<()> {
+/// Listens from now on for SIGTERM and Ctrl-C; the future waits for one. Another ends the process at once.
+pub(super) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
-    tokio::spawn(async move {
+    Ok(async move {
         tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
-        std::process::exit(130);
-    });
-    Ok(())
+        tokio::spawn(async move {
+            tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+            std::process::exit(130);
+        });
+    })
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { ask } from './helpers.mjs';
 
-/** Starts it on `port`; `gateway` is where the keys are. `seen` holds the headers of each request that reached it. */
+/** Starts it on `port`; `gateway` is where the keys are. `seen(path)` are the headers of each request that reached it. */
 export async function startWiki({ port, gateway }) {
   const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', gateway), {
     [customFetch]: async (url) => {
@@ -13,9 +13,9 @@ export async function startWiki({ port, gateway }) {
       return new Response(text, { status, headers });
     },
   });
-  const seen = [];
+  const requests = [];
   const server = createServer(async (request, response) => {
-    seen.push(request.headers);
+    requests.push(request);
     try {
       const rules = { audience: 'wiki', issuer: gateway, typ: 'guestpass+jwt', algorithms: ['ES256'] };
       const { payload } = await jwtVerify(request.headers['guestpass-assertion'] ?? '', keys, rules);
@@ -27,5 +27,6 @@ export async function startWiki({ port, gateway }) {
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
+  const seen = (path) => requests.filter(({ url }) => url === path).map(({ headers }) => headers);
   return { seen, stop: () => (server.close(), server.closeAllConnections()) };
 }

@@ -54,15 +54,16 @@ impl Demo {
             None if self.walk => "5s".parse()?,
             None => "2m".parse()?,
         };
+        let told_to_stop = told_to_stop()?;
         let house = House::open(self.folder, self.listen, ttl).await?;
         let held = if self.walk {
             tokio::select! {
                 held = walk::walk(&house, self.json) => held?,
-                stopped = told_to_stop() => { stopped?; false }
+                () = told_to_stop => false,
             }
         } else {
             print!("{}", house.welcome());
-            told_to_stop().await?;
+            told_to_stop.await;
             println!("\nStopping.");
             true
         };

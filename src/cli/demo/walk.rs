@@ -176,6 +176,8 @@ impl Play<'_> {
             let after = self.house.clock.now();
             if answer.status == StatusCode::OK {
                 ensure!(before < until, "let through {} after the end", late(before, until));
+            } else if answer.status == StatusCode::UNAUTHORIZED && before < until && after >= until {
+                // It passed the gate in time and came to Notes too late, where the assertion had just expired.
             } else {
                 ensure!(answer.status == StatusCode::FORBIDDEN, "refused with {}", answer.status);
                 ensure!(answer.text.contains("\"ended\""), "refused without the reason: {}", answer.text);

@@ -42,28 +42,28 @@ impl Accounts {
                 let done = format!("Account {account} is tried again now.");
                 order(why, &format!("/accounts/{account}/retry"), json!({}), &done)
             }
-            None => list(&self.form, "/accounts", |rows| self.rows(rows)),
+            None => list(&self.form, "/accounts", |row| self.wants(row), rows),
         }
     }
 
-    fn rows(&self, rows: &[Value]) -> String {
-        let now = Clock::system().now();
-        let wanted = |row: &&Value| {
-            self.app.as_ref().is_none_or(|app| row["target"] == json!(app))
-                && (!self.stuck || row["state"] == "stuck")
-        };
-        let cells: Vec<_> = rows
-            .iter()
-            .filter(wanted)
-            .map(|row| {
-                let why = match row["failure"].as_str() {
-                    Some(failure) => format!("{failure}; failing since {}", when(row, "failing", now)),
-                    None => String::new(),
-                };
-                let next = if row["due"].is_null() { "-".to_owned() } else { when(row, "due", now) };
-                [text(row, "person"), text(row, "target"), text(row, "state"), text(row, "id"), next, why]
-            })
-            .collect();
-        table(["PERSON", "APP", "STATE", "ACCOUNT", "NEXT TRY", "WHY"], &cells, "No accounts yet.")
+    fn wants(&self, row: &Value) -> bool {
+        let of_app = self.app.as_ref().is_none_or(|app| row["target"] == json!(app));
+        of_app && (!self.stuck || row["state"] == "stuck")
     }
+}
+
+fn rows(rows: &[Value]) -> String {
+    let now = Clock::system().now();
+    let cells: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let why = match row["failure"].as_str() {
+                Some(failure) => format!("{failure}; failing since {}", when(row, "failing", now)),
+                None => String::new(),
+            };
+            let next = if row["due"].is_null() { "-".to_owned() } else { when(row, "due", now) };
+            [text(row, "person"), text(row, "target"), text(row, "state"), text(row, "id"), next, why]
+        })
+        .collect();
+    table(["PERSON", "APP", "STATE", "ACCOUNT", "NEXT TRY", "WHY"], &cells, "No accounts yet.")
 }

@@ -65,9 +65,15 @@ fn operator() -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }
 
-/// Fetches the rows at `path` and writes them: JSON as they came, or `table` of them.
-pub(super) fn list(form: &Form, path: &str, table: impl FnOnce(&[Value]) -> String) -> Done {
-    let rows: Vec<Value> = wait_for(async { Client::new(&form.at.config)?.get(path).await })?;
+/// Fetches the rows at `path` and writes those that are wanted: JSON as they came, or `table` of them.
+pub(super) fn list(
+    form: &Form,
+    path: &str,
+    wants: impl Fn(&Value) -> bool,
+    table: impl FnOnce(&[Value]) -> String,
+) -> Done {
+    let mut rows: Vec<Value> = wait_for(async { Client::new(&form.at.config)?.get(path).await })?;
+    rows.retain(wants);
     if form.json {
         for row in &rows {
             println!("{row}");

@@ -60,7 +60,7 @@ impl Grants {
                     &format!("Grant {grant} has its new end."),
                 )
             }
-            None => list(&self.form, "/grants", rows),
+            None => list(&self.form, "/grants", |_| true, rows),
         }
     }
 }

@@ -50,7 +50,7 @@ impl People {
             Some(Order::Restore { person, why }) => {
                 order(why, &path(person, "restore"), json!({}), &format!("{person} may come in again."))
             }
-            None => list(&self.form, "/people", rows),
+            None => list(&self.form, "/people", |_| true, rows),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Sessions {
                 json!({}),
                 &format!("Session {session} has ended."),
             ),
-            None => list(&self.form, "/sessions", rows),
+            None => list(&self.form, "/sessions", |_| true, rows),
         }
     }
 }

@@ -119,12 +119,17 @@ fn nonce_hash(nonce: &str) -> String {
     sha256_text(&[b"browser", nonce.as_bytes()])
 }
 
-/// A path and query on the same host, for the way back; `/` for anything that a browser could read otherwise.
+/// The longest way back that is remembered, in bytes: sealed, it must fit into a cookie of 4,096.
+const LONGEST_WAY: usize = 2_000;
+
+/// A path and query on the same host, for the way back; `/` for anything that a browser could read otherwise, and
+/// for what is too long to be remembered.
 fn local_path(text: &str) -> String {
     // Resolved as a browser does it: whatever leaves the host is not a path.
     let Ok(here) = Url::parse("http://here.invalid/") else { return "/".to_owned() };
     match here.join(text) {
         // Two slashes in front name a host, also where dot segments have only just brought them together.
+        Ok(url) if url.as_str().len() > LONGEST_WAY => "/".to_owned(),
         Ok(url)
             if text.starts_with('/') && url.origin() == here.origin() && !url.path().starts_with("//") =>
         {
@@ -195,6 +200,7 @@ mod tests {
         for path in elsewhere {
             assert_eq!(local_path(path), "/", "{path:?}");
         }
+        assert_eq!(local_path(&format!("/{}", "a".repeat(LONGEST_WAY))), "/");
         for path in ["/..//evil.example", "/.//evil.example", "/a/../..//evil.example"] {
             assert!(!local_path(path).starts_with("//"), "{path:?} leads to {:?}", local_path(path));
         }

@@ -76,8 +76,10 @@ pub(super) fn tell(mistakes: &Mistakes) {
     for mistake in mistakes.sorted() {
         eprintln!("{}", mistake.render());
     }
-    if !mistakes.is_empty() {
+    if mistakes.errors() > 0 {
         eprintln!("{} Nothing was changed.", mistakes.summary());
+    } else if !mistakes.is_empty() {
+        eprintln!("{}", mistakes.summary());
     }
 }
 

@@ -5,13 +5,13 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { binary, browser, eventually, log, output, start, stop } from './helpers.mjs';
+import { binary, browser, eventually, log, output, start, stop, temporaryFolder } from './helpers.mjs';
 
 const images = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 let demo, chromium, stage, carla, notes, access;
 
 before(async () => {
-  demo = await start('demo', binary, ['demo', '--ttl', '20s']);
+  demo = await start('demo', binary, ['demo', '--ttl', '20s', '--folder', temporaryFolder()]);
   const url = (name) => log('demo').match(new RegExp(`http://${name}\\.localhost:\\d+`))?.[0];
   await eventually('the demo says where to click', () => url('stage'));
   [notes, access] = [url('notes'), url('access')];
@@ -22,7 +22,7 @@ before(async () => {
 
 after(async () => {
   await chromium?.close();
-  await stop(demo, 'SIGKILL');
+  await stop(demo);
 });
 
 test('Carla is asked who she is', async () => {
@@ -113,9 +113,13 @@ async function newPage(options = {}) {
 
 const documented = ['demo', 'ended', 'portal'];
 
+/** A picture of what the page holds, without the empty rest of the window where it is for the documentation. */
 async function picture(page, name) {
-  await page.screenshot({ path: `${output}${name}.png` });
-  if (process.env.UPDATE_IMAGES && documented.includes(name)) copyFileSync(`${output}${name}.png`, `${images}${name}.png`);
+  const path = `${output}${name}.png`;
+  if (!documented.includes(name)) return page.screenshot({ path });
+  const height = Math.min(await page.evaluate('document.body.offsetHeight'), page.viewportSize().height);
+  await page.screenshot({ path, clip: { x: 0, y: 0, width: page.viewportSize().width, height } });
+  if (process.env.UPDATE_IMAGES) copyFileSync(path, `${images}${name}.png`);
 }
 
 /** One picture of two, side by side. */

@@ -2,12 +2,13 @@
 // the browser Chromium. One story; each case goes on where the one before ended.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, eventually, freePort, isUp, jsonLines, run, scimServer, sleep, start, stop } from './helpers.mjs';
+import {
+  ask, binary, browser, eventually, freePort, isUp, jsonLines, run, scimServer, sleep, start, stop, temporaryFolder,
+} from './helpers.mjs';
 
 /** How long a contractor may stay, in seconds: enough to sign in on a slow machine. */
 const TTL = 15;
@@ -19,7 +20,7 @@ const people = {
   otto: { name: 'Otto Outsider', email: 'otto@elsewhere.example', email_verified: true, groups: [] },
 };
 
-const folder = mkdtempSync(`${tmpdir()}/guestpass-e2e-`);
+const folder = temporaryFolder();
 const config = `${folder}/guestpass.yaml`;
 const [port, idpPort, scimPort, wikiPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
 const access = `http://access.localhost:${port}`;
@@ -63,7 +64,6 @@ after(async () => {
   await Promise.all([stop(gateway), stop(scim)]);
   idp.stop();
   wiki?.stop();
-  rmSync(folder, { recursive: true });
 });
 
 test('the configuration that init wrote and we filled in is right, and its examples hold', async () => {

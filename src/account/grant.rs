@@ -138,8 +138,8 @@ impl Grant {
         self
     }
 
-    /// The grant with an end that an operator sets, open again if it had ended. It lapses as any other does, but
-    /// counts as confirmed now: the operator vouches for it.
+    /// The grant with an end that an operator sets, open again if it had ended. It does not
+    /// lapse before that end: the operator vouches for it.
     pub fn extend(mut self, until: Timestamp, now: Timestamp, lapse: SignedDuration) -> Self {
         self.extended_until = Some(until);
         self.confirmed = now;

@@ -5,7 +5,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
-/// Copies between client and app until either hangs up, the permit ends. Then both connections are closed,
+/// Copies between client and app until either hangs up or the permit ends. Then both connections are closed,
 /// as they are when the worker stops.
 pub(super) async fn run(client: OnUpgrade, app: OnUpgrade, watch: Watch) {
     let name = watch.permit.app().name.clone();

@@ -2,7 +2,7 @@
 
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
 use crate::account::{Because, End, Grant};
-use crate::names::{AppName, GrantId, IdentityId, RoleName, UserId};
+use crate::names::{AppName, GrantId, RoleName, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -145,14 +145,5 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// The grants of one identity, ended ones too.
-    pub async fn grants_of(&self, identity: IdentityId) -> Result<Vec<Grant>, Error> {
-        let rows = query("SELECT * FROM grants WHERE identity = $1 ORDER BY app, until")
-            .bind(identity.to_string())
-            .fetch_all(&self.0.reader)
-            .await?;
-        rows.iter().map(grant).collect()
     }
 }

@@ -55,11 +55,6 @@ impl Session {
     pub async fn changed(&self) {
         self.mark.stale().await;
     }
-
-    /// What its person has, or had, in `app`.
-    pub fn access_to(&self, app: &AppName) -> Option<&Access> {
-        self.access.iter().find(|access| access.app == *app)
-    }
 }
 
 /// A person as their identity provider names them.

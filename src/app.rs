@@ -1,8 +1,8 @@
 //! Builds everything, starts the tasks, and stops them in order.
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::gateway::{self, Assertions, Gateway, Routes};
+use crate::config::{AccessLogAt, Config};
+use crate::gateway::{self, AccessLog, Assertions, Gateway, Routes, Trusted};
 use crate::issuer::Issuer;
 use crate::lifecycle::{self, Lifecycle};
 use crate::names::AppName;
@@ -75,18 +75,16 @@ impl App {
         for (name, settings) in config.providers {
             issuers.insert(name.clone(), Issuer::new(name, settings, &callback, clock.clone())?);
         }
-        let apps: BTreeMap<AppName, oidc::App> = config
-            .apps
-            .iter()
-            .map(|(name, app)| Ok((name.clone(), door(app, &config.url)?)))
-            .collect::<anyhow::Result<_>>()?;
+        let apps: BTreeMap<AppName, oidc::App> =
+            config.apps.iter().map(|(name, app)| (name.clone(), door(app))).collect();
         let key = store.instance().signing_key.clone();
         let pages = portal::router(portal::Deps {
             own_host,
             secure: config.url.scheme() == "https",
-            apps: apps
+            apps: config
+                .apps
                 .iter()
-                .map(|(name, app)| (name.clone(), (app.title.clone(), app.origin.clone())))
+                .map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, &config.url))))
                 .collect(),
             sessions: sessions.clone(),
             key: key.clone(),
@@ -110,6 +108,15 @@ impl App {
             workers: config.workers,
             routes,
             sessions,
+            trusted: Trusted::default(),
+            asked: false,
+            access_log: match &config.access_log {
+                AccessLogAt::Nowhere => None,
+                AccessLogAt::Stdout => Some(AccessLog::to_stdout()?),
+                AccessLogAt::File(path) => Some(
+                    AccessLog::to_file(path).with_context(|| format!("cannot write {}", path.display()))?,
+                ),
+            },
             assertions,
             pages,
             main: Handle::current(),
@@ -141,10 +148,15 @@ impl App {
 }
 
 /// An app as the doors for people see it.
-fn door(app: &gateway::App, url: &Url) -> anyhow::Result<oidc::App> {
-    let host = app.host.as_str();
-    // An app whose host names no port is reached at ours.
-    let port = url.port().filter(|_| !host.contains(':')).map(|port| format!(":{port}")).unwrap_or_default();
-    let origin = Url::parse(&format!("{}://{host}{port}/", url.scheme()))?;
-    Ok(oidc::App { title: app.title.clone(), host: host.to_owned(), origin })
+fn door(app: &gateway::App) -> oidc::App {
+    oidc::App { title: app.title.clone(), hosts: app.hosts.clone() }
+}
+
+/// Where a browser finds an app: at its first host that is one host, at our port where that names none.
+fn origin(app: &gateway::App, url: &Url) -> Option<Url> {
+    let host = app.hosts.iter().find(|pattern| !pattern.is_wildcard())?.host();
+    let mut origin = url.clone();
+    origin.set_host(Some(host.name())).ok()?;
+    host.port().map(|port| origin.set_port(Some(port))).transpose().ok()?;
+    Some(origin)
 }

@@ -7,10 +7,12 @@
 // In the walls: anyone may use them, they use no one.
 pub mod clock;
 pub mod document;
+pub mod host;
 pub mod loopback;
 pub mod names;
 pub mod page;
 pub mod seal;
+pub mod size;
 pub mod span;
 pub mod telemetry;
 

@@ -28,8 +28,8 @@ pub struct Deps {
     pub own_host: String,
     /// Whether people reach us by https.
     pub secure: bool,
-    /// The apps: title, and where a browser finds it.
-    pub apps: BTreeMap<AppName, (String, Url)>,
+    /// The apps: title, and where a browser finds it, if at one place.
+    pub apps: BTreeMap<AppName, (String, Option<Url>)>,
     /// Who is there.
     pub sessions: Sessions,
     /// Signs the assertions.
@@ -76,7 +76,7 @@ fn portal(deps: &Deps, session: &Session, now: Timestamp) -> page::Portal {
 fn rows(deps: &Deps, access: &Access, now: Timestamp) -> Vec<PortalRow> {
     let app = deps.apps.get(&access.app);
     let title = app.map_or_else(|| access.app.to_string(), |(title, _)| title.clone());
-    let href = app.map(|(_, origin)| origin.to_string()).unwrap_or_default();
+    let href = app.and_then(|(_, origin)| origin.as_ref()).map(Url::to_string).unwrap_or_default();
     let row = |held: &Held| {
         let live = held.is_live(now);
         let state = match &access.account {

@@ -1,7 +1,7 @@
 //! From settings as written to settings that are right.
 
 use super::tell::Tell;
-use super::{AppSettings, Config, Settings, is_placeholder};
+use super::{AccessLogAt, AppSettings, Config, Settings, is_placeholder};
 use crate::document::closest;
 use crate::gateway;
 use crate::lifecycle;
@@ -35,10 +35,10 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         apps: tell.names("apps").chain(settings.apps.keys().cloned()).collect(),
     };
     let policy = read_policies(&folder.join(&settings.policies), &known, tell);
-    if let Some(policy) = &policy {
-        check_routes(&settings.apps, policy, tell);
-    }
     let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, tell);
+    if let Some(policy) = &policy {
+        check_routes(&apps, policy, tell);
+    }
     let store = store?;
     Some(Config {
         admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
@@ -46,6 +46,11 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         listen: settings.listen,
         store,
         sealer: sealer?,
+        access_log: match settings.access_log.as_str() {
+            "off" => AccessLogAt::Nowhere,
+            "stdout" => AccessLogAt::Stdout,
+            path => AccessLogAt::File(folder.join(path)),
+        },
         workers: settings.workers.unwrap_or_else(cores).max(1),
         lifecycle: lifecycle::Settings {
             lapse: settings.lapse.length(),
@@ -168,9 +173,8 @@ fn check_app(
     hosts: &mut BTreeMap<String, String>,
     tell: &mut Tell<'_>,
 ) -> Option<gateway::App> {
-    let AppSettings { host, upstream, title, routes, headers, accounts: _ } = app;
-    let plain = !headers.is_empty();
-    let app = match (gateway::Settings { host, upstream, title, routes, headers }).check(name.clone()) {
+    let plain = !app.headers.is_empty();
+    let app = match app.check(name.clone()) {
         Ok(app) => app,
         Err(wrong) => {
             for mistake in wrong {
@@ -180,8 +184,10 @@ fn check_app(
             return None;
         }
     };
-    if let Some(other) = hosts.insert(app.host.as_str().to_owned(), format!("app {name}")) {
-        tell.wrong(&[here, &["host"]].concat(), format!("host \"{}\" is taken by {other}", app.host));
+    for host in app.hosts.iter().map(ToString::to_string) {
+        if let Some(other) = hosts.insert(host.clone(), format!("app {name}")) {
+            tell.wrong(&[here, &["host"]].concat(), format!("host \"{host}\" is taken by {other}"));
+        }
     }
     if plain {
         let message = format!("plain headers prove nothing where {name} can be reached past us");
@@ -192,16 +198,19 @@ fn check_app(
 }
 
 /// A route that asks for a role which nobody can get is shut to everybody, and not by intent.
-fn check_routes(apps: &BTreeMap<AppName, AppSettings>, policy: &Policy, tell: &mut Tell<'_>) {
+fn check_routes(apps: &BTreeMap<AppName, Arc<gateway::App>>, policy: &Policy, tell: &mut Tell<'_>) {
     for (name, app) in apps {
-        for (prefix, rule) in &app.routes {
+        for (prefix, method, rule) in app.rules() {
             let gateway::Rule::Roles(roles) = rule else { continue };
+            let prefix = if prefix.is_empty() { "/" } else { prefix };
+            let route = ["apps", name.as_str(), "routes", prefix];
+            let method = method.map(|method| ["methods", method.as_str()]);
+            let at = [&route[..], method.as_ref().map_or(&[], |method| &method[..]), &["roles"]].concat();
             for role in roles.iter().filter(|role| policy.roles().all(|known| known != *role)) {
                 let hint = match closest(role.as_str(), policy.roles().map(RoleName::as_str)) {
                     Some(meant) => format!("did you mean \"{meant}\"?"),
                     None => "roles are named in the policies".to_owned(),
                 };
-                let at = ["apps", name.as_str(), "routes", prefix, "roles"];
                 tell.hint(&at, format!("no policy has a role \"{role}\""), &hint);
             }
         }

@@ -52,6 +52,9 @@ struct Settings {
     apps: BTreeMap<AppName, AppSettings>,
     /// The folder with the policy's files.
     policies: PathBuf,
+    /// Where each request leaves a line: `stdout`, `off`, or the path of a file.
+    #[serde(default = "default_access_log")]
+    access_log: String,
 }
 
 /// Sign-ins.
@@ -68,27 +71,30 @@ impl Default for SessionSettings {
     }
 }
 
-/// One app: what the gateway wants to know, and where its accounts live.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct AppSettings {
-    host: String,
-    upstream: String,
-    title: Option<String>,
-    #[serde(default)]
-    routes: BTreeMap<String, gateway::Rule>,
-    #[serde(default)]
-    headers: BTreeMap<String, gateway::Field>,
-    /// Where its accounts live; without it the app has none, and roles open it at once.
-    accounts: Option<scim::Settings>,
-}
+/// One app: what the gateway wants to know, and where its accounts live; without accounts roles open it at once.
+type AppSettings = gateway::Settings<scim::Settings>;
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
 
+fn default_access_log() -> String {
+    "stdout".to_owned()
+}
+
 fn default_lapse() -> Span {
     Span::hours(30 * 24)
+}
+
+/// Where each request leaves a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLogAt {
+    /// Nowhere.
+    Nowhere,
+    /// On standard output.
+    Stdout,
+    /// At the end of a file.
+    File(PathBuf),
 }
 
 /// A configuration that is right.
@@ -105,6 +111,8 @@ pub struct Config {
     pub admin: PathBuf,
     /// How many threads carry requests.
     pub workers: usize,
+    /// Where each request leaves a line.
+    pub access_log: AccessLogAt,
     /// How long things last where policy does not say.
     pub lifecycle: lifecycle::Settings,
     /// Those who vouch for people.

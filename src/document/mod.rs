@@ -5,6 +5,7 @@
 
 mod interpolate;
 mod mistake;
+mod one_or_more;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod words;
 mod yaml;
 
 pub use mistake::{Mistake, Mistakes, Place, Severity};
+pub use one_or_more::OneOrMore;
 pub use words::closest;
 
 use serde_json::Value;

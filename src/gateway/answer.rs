@@ -1,9 +1,11 @@
 //! What the gate itself answers: pages, each with a reference and one line in the log.
 
+use super::access_log::Outcome;
+use super::app::App;
 use super::authorize::Refusal;
 use super::body::ToClient;
+use super::peer::Peer;
 use super::route::BadRequest;
-use super::settings::App;
 use super::upstream::Failure;
 use crate::page::{self, Page, Reader};
 use crate::session::Session;
@@ -12,6 +14,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 /// What a request was about, for its line in the log.
 pub(super) struct About<'a> {
     pub(super) reader: Reader,
+    /// The id of the request.
+    pub(super) request: &'a HeaderValue,
     pub(super) app: Option<&'a App>,
     /// Without its query, which may hold secrets.
     pub(super) path: &'a str,
@@ -30,10 +34,13 @@ impl About<'_> {
             reason,
             person = person.as_deref().unwrap_or("-"),
             reference,
+            request_id = self.request.to_str().unwrap_or("-"),
             "request refused: {reason}"
         );
-        let mut response =
-            page.reference(reference).respond(self.reader).map(|body| ToClient::Page(body.into()));
+        let page = page.reference(&reference);
+        let mut response = page.respond(self.reader).map(|body| ToClient::Page(body.into()));
+        let app = self.app.map(|app| app.name.clone());
+        response.extensions_mut().insert(Outcome::Refused { reason, reference, app, person });
         if response.status() == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2: a 401 says how to authenticate. Our way is a person with a browser.
             let challenge = HeaderValue::from_static("Guestpass realm=\"apps\"");
@@ -82,6 +89,38 @@ pub(super) fn bad_request(error: BadRequest) -> Page {
 pub(super) fn unknown_host() -> Page {
     let detail = "The address leads here, but no app of this name is set up.";
     Page::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", "Nothing is here.", detail)
+}
+
+/// On the listener for other proxies: whoever may not ask, or asks something else.
+pub(super) fn not_asked() -> Page {
+    let detail = "Only trusted proxies are answered here, below /.guestpass/auth.";
+    Page::new(StatusCode::FORBIDDEN, "not_asked", "This is not a question.", detail)
+}
+
+/// Why `app` stays shut to a client by what its TLS handshake told; `host` is the one that it now speaks to.
+pub(super) fn client_certificate(peer: &Peer, app: &App, host: &str) -> Option<Page> {
+    if !app.client_certificate {
+        return None;
+    }
+    let tls = peer.tls.as_ref();
+    let name = tls.and_then(|tls| tls.server_name.as_deref());
+    if name.is_some_and(|name| host.split_once(':').map_or(host, |(host, _)| host) != name) {
+        let detail = "This connection was made to another host; it can't be used for this one.";
+        return Some(Page::new(StatusCode::MISDIRECTED_REQUEST, "other_host", "Connect again.", detail));
+    }
+    if name.is_some() && tls.is_some_and(|tls| tls.certificate) {
+        return None;
+    }
+    let title = format!("{} asks for a client certificate.", app.title);
+    let detail = "Your browser or program has shown none. Ask whoever gave you access how to get one.";
+    Some(Page::new(StatusCode::FORBIDDEN, "client_certificate_needed", title, detail))
+}
+
+/// The app is for another proxy to carry requests to, and this one came to us.
+pub(super) fn elsewhere(app: &App) -> Page {
+    let title = format!("{} is ready for you.", app.title);
+    let detail = "You may use it. The page moves on by itself.";
+    Page::new(StatusCode::SERVICE_UNAVAILABLE, "ready", title, detail).retry_after(1)
 }
 
 /// The app gave no answer.

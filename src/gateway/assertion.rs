@@ -1,9 +1,9 @@
 //! Our signed word to an app: who it is, what they may do there, until when. A JWT of a type of its own, for one
 //! app alone and for a minute at most; beside it the plain headers that the app asks for.
 
+use super::app::{App, Field};
 use super::authorize::{Guest, Permit};
 use super::headers::ASSERTION;
-use super::settings::{App, Field};
 use crate::identity::{KeyError, SigningKey};
 use crate::names::{AppName, SessionId};
 use crate::session::Session;
@@ -70,7 +70,7 @@ impl Assertions {
         let (app, session) = (permit.app(), guest.session());
         let key = (session.id, app.name.clone());
         if let Some(word) = self.kept.get(&key)
-            && guest.at() < word.renew_at
+            && word.holds(guest.at())
             && Weak::as_ptr(&word.session) == Arc::as_ptr(session)
         {
             return Ok(Some(word));
@@ -85,7 +85,7 @@ impl Assertions {
         let person = &session.person;
         let ends = || guest.live(app).map(|held| held.until.min(session.until));
         // It names every live role, so it is good until the first of them ends: never past the permit.
-        let end = ends().min().unwrap_or(now).min(now + LIFE);
+        let end = ends().min().unwrap_or(session.until).min(now + LIFE);
         let claims = Claims {
             iss: &self.issuer,
             aud: app.name.as_str(),
@@ -95,7 +95,7 @@ impl Assertions {
             provider: person.provider.as_str(),
             idp_iss: &person.issuer,
             roles: guest.live(app).map(|held| held.role.as_str()).collect(),
-            access_until: ends().max().unwrap_or(now).as_second(),
+            access_until: ends().max().unwrap_or(session.until).as_second(),
             account: guest.account(app),
             name: person.display_name.as_deref(),
             email: person.email.as_deref(),
@@ -119,6 +119,11 @@ impl Assertions {
 }
 
 impl Word {
+    /// Whether it may still be said at `now`.
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        now < self.renew_at
+    }
+
     /// The headers to set.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.headers.iter().map(|(name, value)| (name, value))
@@ -128,15 +133,16 @@ impl Word {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::authorize::authorize;
-    use crate::gateway::settings::Rule;
-    use crate::gateway::testing::{app, at, held, session};
+    use crate::gateway::app::Rule;
+    use crate::gateway::authorize::{Wanted, authorize};
+    use crate::gateway::testing::{HOST, app, at, held, session};
     use crate::session::Account;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
     use serde_json::{Value, json};
 
-    fn permit(session: &Arc<Session>, app: &Arc<App>, now: i64) -> Permit {
-        authorize(Some(session.clone()), app, &Arc::new(Rule::AnyRole), at(now)).unwrap()
+    fn permit(session: Option<&Arc<Session>>, app: &Arc<App>, rule: Rule, now: i64) -> Permit {
+        let wanted = Wanted { app, route: app.route("/"), rule: &Arc::new(rule), host: HOST };
+        authorize(session.cloned(), wanted, at(now)).unwrap()
     }
 
     fn claims(word: &Word, key: &Value) -> Value {
@@ -160,7 +166,7 @@ mod tests {
             app(json!({ "headers": { "X-Name": "name", "X-Roles": "roles", "X-Account": "account" } }));
         let grants = vec![held("reader", 100), held("editor", 1_000), held("owner", -1)];
         let guest = Arc::new(session(grants, Account::Ready("n-1".to_owned())));
-        let word = |now| assertions.word(&permit(&guest, &wiki, now)).unwrap().unwrap();
+        let word = |now| assertions.word(&permit(Some(&guest), &wiki, Rule::AnyRole, now)).unwrap().unwrap();
         let first = word(0);
         let expected = json!({
             "iss": "https://access.example.com", "aud": "wiki", "sub": "c-17", "iat": at(0).as_second(),
@@ -182,6 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn who_is_signed_in_without_a_role_is_named_until_the_session_ends() {
+        let key = SigningKey::generate().unwrap();
+        let public = key.public_jwk();
+        let assertions = Assertions::new("https://access.example.com", key.into());
+        let guest = Arc::new(session(vec![held("reader", -1)], Account::NotNeeded));
+        let permit = permit(Some(&guest), &app(json!({})), Rule::SignedIn, 0);
+        let claims = claims(&assertions.word(&permit).unwrap().unwrap(), &public);
+        assert_eq!((&claims["roles"], &claims["exp"]), (&json!([]), &json!(at(60).as_second())));
+        assert_eq!(claims["access_until"], at(1_000_000).as_second());
+    }
+
+    #[test]
     fn a_session_that_was_read_anew_gets_a_new_word_and_public_places_none() {
         let assertions =
             Assertions::new("https://access.example.com", SigningKey::generate().unwrap().into());
@@ -190,10 +208,10 @@ mod tests {
         let mut after = session(vec![held("reader", 100)], Account::NotNeeded);
         after.id = before.id;
         after.person.display_name = Some("line\nbreak".to_owned());
-        let count =
-            |session| assertions.word(&permit(&session, &wiki, 0)).unwrap().unwrap().headers().count();
-        assert_eq!((count(before), count(Arc::new(after))), (2, 1));
-        let public = authorize(None, &wiki, &Arc::new(Rule::Public), at(0)).unwrap();
-        assert!(assertions.word(&public).unwrap().is_none());
+        let word =
+            |session: Option<&Arc<Session>>, rule| assertions.word(&permit(session, &wiki, rule, 0)).unwrap();
+        let count = |session: &Arc<Session>| word(Some(session), Rule::AnyRole).unwrap().headers().count();
+        assert_eq!((count(&before), count(&Arc::new(after))), (2, 1));
+        assert!(word(None, Rule::Public).is_none());
     }
 }

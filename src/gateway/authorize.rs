@@ -1,19 +1,36 @@
 //! Session, app, rule and moment to a permit, or why not. Nothing reaches an app without a [`Permit`], and only
 //! this file makes one.
 
-use super::settings::{App, Rule};
+use super::app::{App, Route, Rule};
 use crate::account::Because;
 use crate::names::RoleName;
 use crate::session::{Access, Account, Held, Session};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Proof that a request may go on to an app.
+/// Proof that a request may go on to an app. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Permit {
+pub struct Permit(Arc<Granted>);
+
+#[derive(Debug)]
+struct Granted {
     app: Arc<App>,
+    route: Arc<Route>,
     rule: Arc<Rule>,
     guest: Option<Guest>,
+}
+
+/// Where somebody wants to go.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The app.
+    pub app: &'a Arc<App>,
+    /// The part of it.
+    pub route: &'a Arc<Route>,
+    /// The rule that holds there for the method.
+    pub rule: &'a Arc<Rule>,
+    /// The host, as sessions are bound to it.
+    pub host: &'a str,
 }
 
 /// The person behind a permit, and how long it lasts.
@@ -44,22 +61,27 @@ pub enum Refusal {
     Stuck,
 }
 
-/// Whether the person of `session` may go where `rule` holds in `app` at `now`. Public places need nobody, and
-/// the permit for them names nobody.
+/// Whether the person of `session` may go where they want at `now`. Public places need nobody, and the permit for
+/// them names nobody.
 pub fn authorize(
     session: Option<Arc<Session>>,
-    app: &Arc<App>,
-    rule: &Arc<Rule>,
+    wanted: Wanted<'_>,
     now: Timestamp,
 ) -> Result<Permit, Refusal> {
-    let permit = |guest| Permit { app: app.clone(), rule: rule.clone(), guest };
+    let Wanted { app, route, rule, host } = wanted;
+    let permit = |guest| {
+        let (app, route, rule) = (app.clone(), route.clone(), rule.clone());
+        Permit(Arc::new(Granted { app, route, rule, guest }))
+    };
     if **rule == Rule::Public {
         return Ok(permit(None));
     }
-    let here = |session: &Arc<Session>| {
-        session.is_current() && now < session.until && session.host == app.host.as_str()
-    };
+    let here = |session: &Arc<Session>| session.is_current() && now < session.until && session.host == *host;
     let session = session.filter(here).ok_or(Refusal::SignIn)?;
+    if **rule == Rule::SignedIn {
+        let until = session.until;
+        return Ok(permit(Some(Guest { session, until, at: now })));
+    }
     let access = access(&session, app).ok_or(Refusal::NoRole)?;
     let fitting = || access.held.iter().filter(|held| opens(rule, &held.role));
     let Some(until) = fitting().filter(|held| held.is_live(now)).map(|held| held.until).max() else {
@@ -82,7 +104,7 @@ fn access<'a>(session: &'a Session, app: &App) -> Option<&'a Access> {
 
 fn opens(rule: &Rule, role: &RoleName) -> bool {
     match rule {
-        Rule::Public | Rule::AnyRole => true,
+        Rule::Public | Rule::SignedIn | Rule::AnyRole => true,
         Rule::Roles(roles) => roles.contains(role),
     }
 }
@@ -90,17 +112,30 @@ fn opens(rule: &Rule, role: &RoleName) -> bool {
 impl Permit {
     /// The app it opens.
     pub fn app(&self) -> &Arc<App> {
-        &self.app
+        &self.0.app
+    }
+
+    /// The part of the app it opens.
+    pub fn route(&self) -> &Arc<Route> {
+        &self.0.route
+    }
+
+    /// The rule that gave it.
+    pub fn rule(&self) -> &Arc<Rule> {
+        &self.0.rule
     }
 
     /// The same question again, with the session as it is now.
     pub fn renew(&self, session: Option<Arc<Session>>, now: Timestamp) -> Result<Self, Refusal> {
-        authorize(session, &self.app, &self.rule, now)
+        let Granted { app, route, rule, guest } = &*self.0;
+        // One cookie value opens one host, so it is still the same one.
+        let host = guest.as_ref().map_or("", |guest| &guest.session.host);
+        authorize(session, Wanted { app, route, rule, host }, now)
     }
 
     /// Whom it is for; nobody in particular where a place is public.
     pub fn guest(&self) -> Option<&Guest> {
-        self.guest.as_ref()
+        self.0.guest.as_ref()
     }
 }
 
@@ -139,7 +174,7 @@ impl Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::testing::{app, at, held, outdate, session};
+    use crate::gateway::testing::{HOST, app, at, held, outdate, session};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -147,8 +182,14 @@ mod tests {
         Rule::Roles(roles.iter().map(|role| role.parse().unwrap()).collect())
     }
 
+    fn judge(session: Option<Session>, rule: Rule, now: i64) -> Result<Permit, Refusal> {
+        let (app, rule) = (&app(json!({})), &Arc::new(rule));
+        let wanted = Wanted { app, route: app.route("/"), rule, host: HOST };
+        authorize(session.map(Arc::new), wanted, at(now))
+    }
+
     fn refusal(session: Session, rule: &Rule, now: i64) -> Option<Refusal> {
-        authorize(Some(Arc::new(session)), &app(json!({})), &Arc::new(rule.clone()), at(now)).err()
+        judge(Some(session), rule.clone(), now).err()
     }
 
     #[test]
@@ -156,8 +197,8 @@ mod tests {
         let mut guest = session(vec![held("reader", 10), held("editor", 20)], Account::NotNeeded);
         guest.until = at(30);
         let editors = rule(&["editor"]);
-        let nobody = authorize(None, &app(json!({})), &Arc::new(Rule::AnyRole), at(0));
-        assert_eq!(nobody.unwrap_err(), Refusal::SignIn);
+        assert_eq!(self::judge(None, Rule::AnyRole, 0).unwrap_err(), Refusal::SignIn);
+        assert_eq!(self::judge(None, Rule::SignedIn, 0).unwrap_err(), Refusal::SignIn);
         let ended = |seconds| Some(Refusal::Ended { at: at(seconds), because: Because::Policy });
         let judge = |rule: &Rule, now| refusal(copy(&guest), rule, now);
         assert_eq!(judge(&Rule::AnyRole, 19), None);
@@ -168,6 +209,9 @@ mod tests {
         assert_eq!(judge(&rule(&["owner"]), 0), Some(Refusal::NoRole));
         assert_eq!(judge(&Rule::AnyRole, 30), Some(Refusal::SignIn));
         assert_eq!(judge(&Rule::Public, 99), None);
+        assert_eq!(judge(&Rule::SignedIn, 29), None);
+        assert_eq!(judge(&Rule::SignedIn, 30), Some(Refusal::SignIn));
+        assert_eq!(refusal(session(vec![], Account::NotNeeded), &Rule::SignedIn, 0), None);
         let outdated = copy(&guest);
         outdate(&outdated);
         assert_eq!(refusal(outdated, &editors, 0), Some(Refusal::SignIn));
@@ -215,8 +259,8 @@ mod tests {
                 guest.host = "notes.example.com".to_owned();
             }
             let wanted: Vec<&str> = wanted.iter().map(|role| ROLES[*role]).collect();
-            let rule = Arc::new(if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) });
-            let judged = authorize(Some(Arc::new(guest)), &app(json!({})), &rule, at(now));
+            let rule = if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) };
+            let judged = judge(Some(guest), rule, now);
             let end = grants
                 .iter()
                 .filter(|(role, until, ended)| {

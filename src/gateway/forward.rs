@@ -5,35 +5,38 @@ use super::assertion::Word;
 use super::body::{FromApp, FromClient, ToClient};
 use super::headers::{self, Client};
 use super::tunnel;
-use super::upstream::{Failure, Pool};
+use super::upstream::{Failure, Pool, Upstream};
 use super::watch::Watch;
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
 pub(super) async fn forward(
     pool: &Pool,
+    upstream: &Upstream,
     watch: Watch,
     word: Option<&Word>,
     client: Client<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<ToClient>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let app = watch.permit.app().clone();
+    let permit = watch.permit.clone();
+    let (app, route) = (permit.app(), permit.route());
     let upgrade =
         if headers::asks_for_websocket(&parts) { parts.extensions.remove::<OnUpgrade>() } else { None };
-    headers::prepare(&mut parts.headers, &app, client, word.into_iter().flat_map(Word::headers));
+    headers::prepare(&mut parts.headers, (app, route), client, word.into_iter().flat_map(Word::headers));
     if upgrade.is_some() {
         headers::set_websocket(&mut parts.headers);
     }
     let mut onward = Request::new(FromClient::Sent(body));
     *onward.method_mut() = parts.method;
-    *onward.uri_mut() = origin_form(parts.uri);
+    *onward.uri_mut() = route.onward(parts.uri);
     *onward.headers_mut() = parts.headers;
 
-    let mut response = pool.send(&app.upstream, onward).await?;
+    let mut response = pool.send(upstream, onward).await?;
     headers::clean_response(response.headers_mut());
+    headers::edit(response.headers_mut(), &route.common.response);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let client = upgrade.ok_or(Failure::Switched)?;
         headers::set_websocket(response.headers_mut());
@@ -43,12 +46,4 @@ pub(super) async fn forward(
     }
     *response.version_mut() = http::Version::HTTP_11;
     Ok(response.map(|body| ToClient::App(FromApp::new(body, watch))))
-}
-
-/// Path and query alone, as they came: what was judged is what goes on.
-fn origin_form(uri: Uri) -> Uri {
-    if uri.authority().is_none() {
-        return uri;
-    }
-    uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from)
 }

@@ -1,22 +1,27 @@
 //! What happens to one request, in the order in which `mod.rs` gives the reasons.
 
 use super::Gateway;
+use super::access_log::{Asked as Heard, Outcome};
 use super::answer::{self, About};
-use super::authorize::{Permit, Refusal, authorize};
+use super::app::{App, Rule};
+use super::authorize::{Permit, Refusal, Wanted, authorize};
 use super::body::ToClient;
 use super::forward::forward;
 use super::headers::Client;
-use super::route::{Asked, Place};
-use super::settings::{App, Rule};
+use super::memo::{Granted, Memo};
+use super::peer::Peer;
+use super::request_id::RequestIds;
+use super::route::{Asked, Place, Routes, is_websocket_over_http2, wanted};
+use super::settings::Unauthenticated;
 use super::upstream::Pool;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
 use crate::session::{Session, Unavailable, Visit};
 use axum::body::Body as RouterBody;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -28,13 +33,38 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What one worker answers requests with.
 pub(super) struct Gate {
-    gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     pool: Pool,
     cookie: Cookie,
+    ids: RequestIds,
+}
+
+/// One connection to a client.
+pub(super) struct Caller {
+    gate: Arc<Gate>,
+    peer: Peer,
+    memo: Memo,
+}
+
+/// What is known of a request before it is judged.
+pub(super) struct Asking {
+    pub(super) routes: Arc<Routes>,
+    pub(super) client: IpAddr,
+    pub(super) id: HeaderValue,
+    pub(super) reader: Reader,
+}
+
+/// Where in an app, and how.
+pub(super) struct Going<'a> {
+    pub(super) app: &'a Arc<App>,
+    /// As sessions are bound to it.
+    pub(super) host: &'a Arc<str>,
+    pub(super) method: &'a Method,
+    pub(super) uri: &'a Uri,
 }
 
 /// Why there is no permit, and whose session was looked at.
-struct Denied {
+pub(super) struct Denied {
     why: Why,
     session: Option<Arc<Session>>,
 }
@@ -42,6 +72,7 @@ struct Denied {
 enum Why {
     Refused(Refusal),
     Unavailable,
+    Internal,
 }
 
 impl From<Unavailable> for Denied {
@@ -50,88 +81,154 @@ impl From<Unavailable> for Denied {
     }
 }
 
-impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
-        let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, pool: Pool::default(), cookie }
+impl Caller {
+    /// The connection of `peer`, whose requests `gate` answers.
+    pub(super) fn new(gate: Arc<Gate>, peer: Peer) -> Self {
+        Self { gate, peer, memo: Memo::default() }
     }
 
-    /// Answers one request of the client at `peer`.
-    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<ToClient> {
-        let reader = Reader::of(request.method(), request.headers());
-        let found = self.gateway.routes.find(request.method(), request.uri(), request.headers());
-        let about = About { reader, app: None, path: request.uri().path(), session: None };
-        let Asked { place, host } = match found {
+    /// Answers one request.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<ToClient> {
+        let gateway = &*self.gate.gateway;
+        let asking = Asking {
+            routes: gateway.routes.clone(),
+            client: gateway.trusted.client(&self.peer, request.headers()),
+            id: self.gate.ids.of(&self.peer, request.headers()),
+            reader: Reader::of(request.method(), request.headers()),
+        };
+        let heard = gateway.access_log.as_ref().map(|log| {
+            let header = |name: &str| request.headers().get(name).cloned();
+            let heard = Heard {
+                at: gateway.clock.now(),
+                id: asking.id.clone(),
+                client: asking.client,
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                host: header("host"),
+                traceparent: header("traceparent"),
+            };
+            (log, heard)
+        });
+        let response = self.respond(asking, request).await;
+        if let Some((log, heard)) = heard {
+            log.write(&heard.line(&response, &gateway.clock));
+        }
+        response
+    }
+
+    async fn respond(&self, asking: Asking, request: Request<Incoming>) -> Response<ToClient> {
+        let gate = &*self.gate;
+        if self.peer.asks {
+            return gate.judge_for_proxy(&self.peer, asking, request).await;
+        }
+        if let Some(granted) = self.memo.recall(&asking.routes, &request, gate.gateway.clock.now()) {
+            return gate.forward(&asking, granted, request).await;
+        }
+        let about = asking.about(request.uri());
+        let Asked { place, host, bound } = match asking.routes.find(&request) {
             Ok(Some(asked)) => asked,
             Ok(None) => return about.answer(answer::unknown_host()),
             Err(error) => return about.answer(answer::bad_request(error)),
         };
-        match place {
-            Place::App(app) => self.at_app(&app, &host, peer, reader, request).await,
-            Place::Ours => {
-                self.at_ours(Visit { app: None, client: peer.ip() }, request.map(RouterBody::new)).await
-            }
+        let visit = |app: Option<&Arc<App>>| Visit {
+            app: app.map(|app| app.name.clone()),
+            host: bound.clone(),
+            client: asking.client,
+        };
+        let app = match place {
+            Place::Ours => return gate.at_ours(&asking, visit(None), request.map(RouterBody::new)).await,
             Place::Beside(app) => {
-                let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
-                self.at_ours(visit, request.map(RouterBody::new)).await
+                return gate.at_ours(&asking, visit(Some(&app)), request.map(RouterBody::new)).await;
             }
+            Place::App(app) => app,
+        };
+        let websocket = is_websocket_over_http2(&request);
+        let method = if websocket { &Method::GET } else { request.method() };
+        let going = Going { app: &app, host: &bound, method, uri: request.uri() };
+        if let Some(page) = answer::client_certificate(&self.peer, &app, &bound) {
+            return About { app: Some(&app), ..about }.answer(page);
+        }
+        match gate.grant(&going, request.headers(), host).await {
+            Ok(granted) => {
+                let granted = Arc::new(granted);
+                self.memo.remember(&asking.routes, request.headers(), &granted);
+                gate.forward(&asking, granted, request).await
+            }
+            Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
+                let visit = visit(Some(&app));
+                let request = to_sign_in(request.headers(), request.uri());
+                gate.at_ours(&asking, visit, request).await
+            }
+            Err(denied) => denied.answer(&asking, &app, request.uri()),
         }
     }
+}
 
-    async fn at_app(
+impl Asking {
+    /// For an answer of the gate itself to a request for `uri`.
+    pub(super) fn about<'a>(&'a self, uri: &'a Uri) -> About<'a> {
+        About { reader: self.reader, request: &self.id, app: None, path: uri.path(), session: None }
+    }
+}
+
+impl Denied {
+    /// Whether the request is one that starts a sign-in.
+    pub(super) fn is_sent_to_sign_in(&self, going: &Going<'_>, reader: Reader) -> bool {
+        let sent = match going.app.route(going.uri.path()).common.unauthenticated {
+            Unauthenticated::Auto => reader == Reader::Person,
+            Unauthenticated::SignIn => matches!(*going.method, Method::GET | Method::HEAD),
+            Unauthenticated::Refuse => false,
+        };
+        sent && matches!(self.why, Why::Refused(Refusal::SignIn))
+    }
+
+    pub(super) fn answer(&self, asking: &Asking, app: &App, uri: &Uri) -> Response<ToClient> {
+        let session = self.session.as_deref();
+        let about = About { app: Some(app), session, ..asking.about(uri) };
+        about.answer(match &self.why {
+            Why::Refused(why) => answer::refused(why, app, session, asking.routes.url()),
+            Why::Unavailable => Page::store_unavailable(),
+            Why::Internal => answer::internal(),
+        })
+    }
+}
+
+impl Gate {
+    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+        let cookie = Cookie::session(gateway.routes.is_https());
+        Self { gateway, pool: Pool::default(), cookie, ids: RequestIds::new() }
+    }
+
+    /// What a request with these headers is granted; `host` is the one that is sent on.
+    pub(super) async fn grant(
         &self,
-        app: &Arc<App>,
-        host: &HeaderValue,
-        peer: SocketAddr,
-        reader: Reader,
-        request: Request<Incoming>,
-    ) -> Response<ToClient> {
-        let gateway = &self.gateway;
-        let token = self.cookie.find(request.headers()).map(str::to_owned);
-        let uri = request.uri().clone();
-        let mut about = About { reader, app: Some(app), path: uri.path(), session: None };
-        let permit = match self.permit(app, uri.path(), token.as_deref()).await {
-            Ok(permit) => permit,
-            Err(Denied { why: Why::Refused(Refusal::SignIn), .. }) if reader == Reader::Person => {
-                let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
-                return self.at_ours(visit, to_sign_in(&uri, request)).await;
-            }
-            Err(Denied { why, session }) => {
-                about.session = session.as_deref();
-                return about.answer(match why {
-                    Why::Refused(why) => answer::refused(&why, app, about.session, gateway.routes.url()),
-                    Why::Unavailable => Page::store_unavailable(),
-                });
-            }
-        };
-        let word = match gateway.assertions.word(&permit) {
-            Ok(word) => word,
+        going: &Going<'_>,
+        headers: &HeaderMap,
+        host: HeaderValue,
+    ) -> Result<Granted, Denied> {
+        let token: Option<Arc<str>> = self.cookie.find(headers).map(Arc::from);
+        let permit = self.permit(going, token.as_deref()).await?;
+        match self.gateway.assertions.word(&permit) {
+            Ok(word) => Ok(Granted { permit, word, token, host }),
             Err(error) => {
-                tracing::error!(app = %app.name, %error, "no assertion could be made: {error}");
-                return about.answer(answer::internal());
-            }
-        };
-        let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
-        let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
-        match forward(&self.pool, watch, word.as_deref(), client, request).await {
-            Ok(response) => response,
-            Err(failure) => {
-                tracing::warn!(app = %app.name, upstream = %app.upstream.host, %failure, "app does not answer: {failure}");
-                about.answer(answer::upstream_unavailable(app, &failure))
+                tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
+                Err(Denied { why: Why::Internal, session: None })
             }
         }
     }
 
-    /// A permit for `path` in `app`. While the person's account is being prepared it waits, within [`PATIENCE`].
-    async fn permit(&self, app: &Arc<App>, path: &str, token: Option<&str>) -> Result<Permit, Denied> {
-        let rule = app.rule(path);
+    /// A permit to go there. While the person's account is being prepared it waits, within [`PATIENCE`].
+    async fn permit(&self, going: &Going<'_>, token: Option<&str>) -> Result<Permit, Denied> {
+        let Going { app, host, method, uri } = going;
+        let route = app.route(uri.path());
+        let wanted = Wanted { app, route, rule: route.rule(method), host };
         let mut give_up = None;
         loop {
             let session = match token {
-                Some(token) if **rule != Rule::Public => self.session(token).await?,
+                Some(token) if **wanted.rule != Rule::Public => self.session(token).await?,
                 _ => None,
             };
-            let why = match authorize(session.clone(), app, rule, self.gateway.clock.now()) {
+            let why = match authorize(session.clone(), wanted, self.gateway.clock.now()) {
                 Ok(permit) => return Ok(permit),
                 Err(why) => why,
             };
@@ -157,28 +254,73 @@ impl Gate {
         }
     }
 
+    async fn forward(
+        &self,
+        asking: &Asking,
+        granted: Arc<Granted>,
+        request: Request<Incoming>,
+    ) -> Response<ToClient> {
+        let gateway = &*self.gateway;
+        let (app, uri) = (granted.permit.app(), request.uri().clone());
+        let about = About { app: Some(app), ..asking.about(&uri) };
+        let Some(upstream) = &granted.permit.route().common.upstream else {
+            return about.answer(answer::elsewhere(app));
+        };
+        let watch = Watch {
+            permit: granted.permit.clone(),
+            token: granted.token.as_deref().map(str::to_owned),
+            sessions: gateway.sessions.clone(),
+            clock: gateway.clock.clone(),
+        };
+        let client = Client {
+            address: asking.client,
+            host: &granted.host,
+            https: asking.routes.is_https(),
+            request_id: &asking.id,
+        };
+        match forward(&self.pool, upstream, watch, granted.word.as_deref(), client, request).await {
+            Ok(mut response) => {
+                if gateway.access_log.is_some() {
+                    response.extensions_mut().insert(Outcome::Permitted(granted.permit.clone()));
+                }
+                response
+            }
+            Err(failure) => {
+                tracing::warn!(app = %app.name, upstream = %upstream.host, %failure, "app does not answer: {failure}");
+                about.answer(answer::upstream_unavailable(app, &failure))
+            }
+        }
+    }
+
     /// Our own pages: they sleep and block, so they run on the main runtime, and to their end.
-    async fn at_ours(&self, visit: Visit, mut request: Request<RouterBody>) -> Response<ToClient> {
+    pub(super) async fn at_ours(
+        &self,
+        asking: &Asking,
+        visit: Visit,
+        mut request: Request<RouterBody>,
+    ) -> Response<ToClient> {
         request.extensions_mut().insert(visit);
-        let reader = Reader::of(request.method(), request.headers());
-        let path = request.uri().path().to_owned();
+        let uri = request.uri().clone();
         match self.gateway.main.spawn(self.gateway.pages.clone().oneshot(request)).await {
             Ok(Ok(response)) => response.map(ToClient::Router),
             Err(error) => {
-                tracing::error!(path, %error, "a page of our own broke: {error}");
-                About { reader, app: None, path: &path, session: None }.answer(answer::internal())
+                tracing::error!(path = uri.path(), %error, "a page of our own broke: {error}");
+                asking.about(&uri).answer(answer::internal())
             }
         }
     }
 }
 
 /// The page that sends a person to sign in, and knows where they wanted to go.
-fn to_sign_in(uri: &Uri, request: Request<Incoming>) -> Request<RouterBody> {
-    let wanted = uri.path_and_query().map_or("/", |wanted| wanted.as_str());
-    let to: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
-    let (mut parts, _) = request.into_parts();
+pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri) -> Request<RouterBody> {
+    let to: String = form_urlencoded::byte_serialize(wanted(uri).as_bytes()).collect();
+    let mut request = Request::new(RouterBody::empty());
     // What is URL-encoded makes a URI; were it too long, the person starts at the app's front door.
-    parts.uri = Uri::try_from(format!("/.guestpass/start?to={to}"))
+    *request.uri_mut() = Uri::try_from(format!("/.guestpass/start?to={to}"))
         .unwrap_or_else(|_| Uri::from_static("/.guestpass/start?to=%2F"));
-    Request::from_parts(parts, RouterBody::empty())
+    // Browsers whose tabs start at the same time share what the first was given.
+    for cookie in headers.get_all(header::COOKIE) {
+        request.headers_mut().append(header::COOKIE, cookie.clone());
+    }
+    request
 }

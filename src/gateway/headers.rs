@@ -1,7 +1,7 @@
 //! Strip what the client claims, then say what we know. Whatever an app could take for our word is removed by
 //! its normalised name, since servers differ in what they take for the same name (CVE-2025-64484).
 
-use super::settings::App;
+use super::app::{App, Edits, Route};
 use crate::session::cookie;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -13,6 +13,8 @@ pub const ASSERTION: HeaderName = HeaderName::from_static("guestpass-assertion")
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Names one request in every log that it leaves a line in.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Prefixes of what only a proxy in front of the app may say.
 const OURS_BY_PREFIX: [&str; 3] = ["guestpass-", "x-guestpass-", "x-forwarded-"];
@@ -44,7 +46,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// What says how long a message is, whom it is for or who sends it: never a plain identity header.
-const RESERVED: [HeaderName; 7] = [
+const RESERVED: [HeaderName; 8] = [
     header::CONTENT_LENGTH,
     header::COOKIE,
     header::EXPECT,
@@ -52,6 +54,14 @@ const RESERVED: [HeaderName; 7] = [
     FORWARDED_FOR,
     FORWARDED_HOST,
     FORWARDED_PROTO,
+    REQUEST_ID,
+];
+
+/// By these some servers let a client change the method after it was judged.
+const OTHER_METHOD: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
 ];
 
 /// Whether an app may ask for a plain identity header of this name.
@@ -61,19 +71,25 @@ pub(super) fn may_be_asked_for(name: &HeaderName) -> bool {
     !framing && !ours
 }
 
-/// What the connection says of the client.
+/// Whether an operator's rules may set or remove a header of this name.
+pub(super) fn may_be_edited(name: &HeaderName) -> bool {
+    may_be_asked_for(name) && !OURS_BY_PREFIX.iter().any(|prefix| begins_with(name.as_str(), prefix))
+}
+
+/// What is known of the client and its request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client<'a> {
     pub(super) address: IpAddr,
     pub(super) host: &'a HeaderValue,
     pub(super) https: bool,
+    pub(super) request_id: &'a HeaderValue,
 }
 
-/// Makes the headers of a request those that go to `app`: hop-by-hop headers, whatever could be taken for our
-/// word and our cookies are gone, `host` is canonical, and `identity` is ours.
+/// Makes the headers of a request those that go to `app` by `route`: hop-by-hop headers, whatever could be taken for
+/// our word and our cookies are gone, `host` is canonical, the operator's rules are followed, and `identity` is ours.
 pub(super) fn prepare<'a>(
     headers: &mut HeaderMap,
-    app: &App,
+    (app, route): (&App, &Route),
     client: Client<'_>,
     identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
@@ -81,20 +97,31 @@ pub(super) fn prepare<'a>(
     // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
     headers.remove(header::EXPECT);
     headers.remove(header::TRAILER);
+    if route.method_decides() {
+        OTHER_METHOD.iter().for_each(|name| drop(headers.remove(name)));
+    }
     let forged: Vec<HeaderName> = headers.keys().filter(|name| is_our_word(name, app)).cloned().collect();
     for name in forged {
         headers.remove(name);
     }
     remove_our_cookies(headers);
+    edit(headers, &route.common.request);
     headers.insert(header::HOST, client.host.clone());
     headers.insert(FORWARDED_HOST, client.host.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if client.https { "https" } else { "http" }));
+    headers.insert(REQUEST_ID, client.request_id.clone());
     if let Ok(address) = HeaderValue::try_from(client.address.to_canonical().to_string()) {
         headers.insert(FORWARDED_FOR, address);
     }
     for (name, value) in identity {
         headers.insert(name.clone(), value.clone());
     }
+}
+
+/// Removes and sets what an operator's rules say.
+pub(super) fn edit(headers: &mut HeaderMap, edits: &Edits) {
+    edits.remove.iter().for_each(|name| drop(headers.remove(name)));
+    edits.set.iter().for_each(|(name, value)| drop(headers.insert(name.clone(), value.clone())));
 }
 
 /// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, and no cookie
@@ -147,9 +174,12 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 
 fn is_our_word(name: &HeaderName, app: &App) -> bool {
     let name = name.as_str();
-    OURS_BY_PREFIX.iter().any(|prefix| begins_with(name, prefix))
-        || OURS_BY_NAME.iter().any(|ours| same(name, ours))
-        || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
+    // Most headers do not even begin like one of these.
+    let perhaps = matches!(name.as_bytes(), [b'f' | b'g' | b'p' | b't' | b'x', ..]);
+    let ours = perhaps
+        && (OURS_BY_PREFIX.iter().any(|prefix| begins_with(name, prefix))
+            || OURS_BY_NAME.iter().any(|ours| same(name, ours)));
+    ours || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
 }
 
 /// Whether two names are the same to a server that turns everything but letters and digits into `_`.
@@ -162,16 +192,23 @@ fn begins_with(name: &str, prefix: &str) -> bool {
     name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| normal(a) == normal(b))
 }
 
+/// What is left is one line: over HTTP/2 cookies come one by one (RFC 9113, section 8.2.3), and apps may read one line
+/// alone.
 fn remove_our_cookies(headers: &mut HeaderMap) {
     let mentions = |line: &HeaderValue| line.as_bytes().windows(9).any(|bytes| bytes == b"guestpass");
-    if !headers.get_all(header::COOKIE).iter().any(mentions) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    let fine = lines.next().is_none_or(|first| !mentions(first)) && lines.next().is_none();
+    if fine {
         return;
     }
     let Entry::Occupied(entry) = headers.entry(header::COOKIE) else { return };
     let (name, lines) = entry.remove_entry_mult();
     let kept: Vec<HeaderValue> = lines.filter_map(|line| without_ours(&line)).collect();
-    for line in kept {
-        headers.append(name.clone(), line);
+    let joined = kept.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+    if let Ok(line) = HeaderValue::from_bytes(&joined)
+        && !kept.is_empty()
+    {
+        headers.insert(name, line);
     }
 }
 
@@ -205,22 +242,28 @@ mod tests {
             .collect();
         let app = app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" } }));
         let host = HeaderValue::from_static("wiki.example.com");
-        let client = Client { address: "::ffff:192.0.2.7".parse().unwrap(), host: &host, https: true };
+        let client = Client {
+            address: "::ffff:192.0.2.7".parse().unwrap(),
+            host: &host,
+            https: true,
+            request_id: &host,
+        };
         let ours = [(ASSERTION, "signed"), (HeaderName::from_static("x-user"), "c-17")]
             .map(|(name, value)| (name, HeaderValue::from_static(value)));
-        prepare(&mut headers, &app, client, ours.iter().map(|(name, value)| (name, value)));
+        prepare(&mut headers, (&app, app.route("/")), client, ours.iter().map(|(name, value)| (name, value)));
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let mut left: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         left.sort();
         left
     }
 
-    const OURS: [(&str, &str); 6] = [
+    const OURS: [(&str, &str); 7] = [
         ("guestpass-assertion", "signed"),
         ("host", "wiki.example.com"),
         ("x-forwarded-for", "192.0.2.7"),
         ("x-forwarded-host", "wiki.example.com"),
         ("x-forwarded-proto", "https"),
+        ("x-request-id", "wiki.example.com"),
         ("x-user", "c-17"),
     ];
 
@@ -292,7 +335,7 @@ mod tests {
             assert_eq!(prepared(&[("cookie", sent)]), with_ours(&left), "{sent}");
         }
         let twice = [("cookie", "a=1; guestpass=x"), ("cookie", "guestpass=y"), ("cookie", "b=2")];
-        assert_eq!(prepared(&twice), with_ours(&[("cookie", "a=1"), ("cookie", "b=2")]));
+        assert_eq!(prepared(&twice), with_ours(&[("cookie", "a=1; b=2")]));
     }
 
     #[test]

@@ -17,17 +17,23 @@
 //!
 //! A refused request never reaches an app.
 
+pub mod access_log;
+pub mod app;
 pub mod assertion;
 pub mod authorize;
 pub mod headers;
+pub mod peer;
 pub mod route;
 pub mod settings;
 
 mod answer;
 mod body;
 mod forward;
+mod forward_auth;
 mod gate;
+mod memo;
 mod path;
+mod request_id;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -44,9 +50,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+pub use access_log::AccessLog;
+pub use app::{App, Field, Rule};
 pub use assertion::Assertions;
+pub use peer::Trusted;
 pub use route::Routes;
-pub use settings::{App, Field, Mistake, Rule, Settings};
+pub use settings::{Mistake, Settings};
 pub use worker::{Running, start};
 
 /// All that the gate needs.
@@ -61,6 +70,12 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// What apps are told.
     pub assertions: Arc<Assertions>,
+    /// The proxies that may speak for others.
+    pub trusted: Trusted,
+    /// Whether the listeners are for questions.
+    pub asked: bool,
+    /// Where each request leaves a line.
+    pub access_log: Option<AccessLog>,
     /// Our own pages. They find out where a request came in by [`crate::session::Visit`], among its extensions.
     /// `GET /.guestpass/start?to=` on an app's host sends a person to sign in.
     pub pages: axum::Router,

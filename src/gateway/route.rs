@@ -1,14 +1,14 @@
 //! From a request line and a `Host` header to the app that is asked for, by the one canonical reading of both.
 //! What could be read in two ways is refused, since an app might read it the other way.
 
+use super::app::{App, is_ours};
 use super::path;
-use super::settings::{App, is_ours};
+use crate::host::{self, split};
 use crate::names::AppName;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderValue, Method, Request, Uri, Version, header};
+use hyper::ext::Protocol;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use url::Url;
 
@@ -29,77 +29,20 @@ pub enum BadRequest {
     Connect,
 }
 
-/// A host, perhaps with a port: lower case, without a dot at the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    text: String,
-    name_ends: usize,
-    port: Option<u16>,
-}
-
-/// A text that names no host.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a host: write wiki.example.com or wiki.example.com:8443, in ASCII")]
-pub struct NotAHost(String);
-
-impl Host {
-    /// The host and, where one is named, the port.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// The host alone.
-    pub fn name(&self) -> &str {
-        &self.text[..self.name_ends]
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl FromStr for Host {
-    type Err = NotAHost;
-
-    fn from_str(text: &str) -> Result<Self, NotAHost> {
-        let (name, port) = split(text).ok_or_else(|| NotAHost(text.to_owned()))?;
-        let whole = port.map_or_else(|| name.to_string(), |port| format!("{name}:{port}"));
-        Ok(Self { name_ends: name.len(), port, text: whole })
-    }
-}
-
-/// The canonical host name and the port of `host[:port]`. Copies only where the name was not canonical.
-fn split(text: &str) -> Option<(Cow<'_, str>, Option<u16>)> {
-    let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.find(']')) {
-        Some(end) => text.split_at(end + 2),
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
-    };
-    let port = match port.strip_prefix(':') {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
-        Some(_) => return None,
-        None if port.is_empty() => None,
-        None => return None,
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    let address = || name.strip_prefix('[')?.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok();
-    if !name.split('.').all(label) && address().is_none() {
-        return None;
-    }
-    let upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
-    Some((if upper { name.to_ascii_lowercase().into() } else { name.into() }, port))
-}
-
 /// Every host we answer for, and what is there.
 #[derive(Debug)]
 pub struct Routes {
     url: Url,
     default_port: Option<u16>,
-    hosts: HashMap<String, Vec<(Option<u16>, Place)>>,
+    hosts: HashMap<String, Vec<Entry>>,
+    /// Hosts one label below the name.
+    below: HashMap<String, Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    port: Option<u16>,
+    place: Place,
 }
 
 /// What a request asks for.
@@ -113,13 +56,15 @@ pub enum Place {
     App(Arc<App>),
 }
 
-/// What a request asks for, and the host as it is sent on: canonical, with the port that the client named.
+/// What a request asks for, and where.
 #[derive(Debug)]
 pub struct Asked {
     /// What.
     pub place: Place,
-    /// The host.
+    /// The host as it is sent on: canonical, with the port that the client named.
     pub host: HeaderValue,
+    /// The host as sessions are bound to it: with a port only where the configuration names one.
+    pub bound: Arc<str>,
 }
 
 /// A host that two claim; which, and the app that came second.
@@ -136,18 +81,24 @@ impl Routes {
     /// The table for `apps`, with our own pages at the host of `url`.
     pub fn new(url: Url, apps: impl IntoIterator<Item = Arc<App>>) -> Result<Self, Taken> {
         let name = url.host_str().unwrap_or_default().to_owned();
-        let mut hosts = HashMap::from([(name, vec![(url.port(), Place::Ours)])]);
+        let ours = Entry { port: url.port(), place: Place::Ours };
+        let (mut hosts, mut below) = (HashMap::from([(name, vec![ours])]), HashMap::new());
         for app in apps {
-            let places = hosts.entry(app.host.name().to_owned()).or_default();
-            if places.iter().any(|(port, _)| *port == app.host.port) {
-                return Err(Taken { host: app.host.to_string(), app: app.name.clone() });
+            for pattern in &app.hosts {
+                let table = if pattern.is_wildcard() { &mut below } else { &mut hosts };
+                let entries = table.entry(pattern.host().name().to_owned()).or_default();
+                let port = pattern.host().port();
+                if entries.iter().any(|entry| entry.port == port) {
+                    return Err(Taken { host: pattern.to_string(), app: app.name.clone() });
+                }
+                entries.push(Entry { port, place: Place::App(app.clone()) });
             }
-            places.push((app.host.port, Place::App(app)));
         }
         // A named port is compared before one that is left open.
-        hosts.values_mut().for_each(|places| places.sort_by_key(|(port, _)| port.is_none()));
+        let sort = |entries: &mut Vec<Entry>| entries.sort_by_key(|entry| entry.port.is_none());
+        hosts.values_mut().chain(below.values_mut()).for_each(sort);
         let default_port = if url.scheme() == "https" { Some(443) } else { Some(80) };
-        Ok(Self { url, default_port, hosts })
+        Ok(Self { url, default_port, hosts, below })
     }
 
     /// Whether people reach us by https.
@@ -161,42 +112,110 @@ impl Routes {
     }
 
     /// What a request asks for; `None` if nothing here has its host.
-    pub fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Option<Asked>, BadRequest> {
-        if method == Method::CONNECT {
+    ///
+    /// # Errors
+    /// [`BadRequest`] where it could be read in more than one way.
+    pub fn find<B>(&self, request: &Request<B>) -> Result<Option<Asked>, BadRequest> {
+        if request.method() == Method::CONNECT && !is_websocket_over_http2(request) {
             return Err(BadRequest::Connect);
         }
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let (Some(sent), None) = (hosts.next(), hosts.next()) else { return Err(BadRequest::Host) };
-        let text = sent.to_str().map_err(|_| BadRequest::Host)?;
-        let (name, port) = split(text).ok_or(BadRequest::Host)?;
-        if let Some(authority) = uri.authority() {
-            let plain = uri.scheme_str().is_some_and(|scheme| scheme == "http" || scheme == "https");
-            if !plain || split(authority.as_str()) != Some((name.clone(), port)) {
-                return Err(BadRequest::Target);
-            }
-        }
-        path::check(uri.path())?;
-        let host = if text.starts_with(&*name) && text[name.len()..].strip_prefix('.').is_none() {
-            sent.clone()
-        } else {
-            let whole = port.map_or_else(|| name.to_string(), |port| format!("{name}:{port}"));
-            HeaderValue::try_from(whole).map_err(|_| BadRequest::Host)?
-        };
-        let Some(places) = self.hosts.get(&*name) else { return Ok(None) };
-        let port = port.or(self.default_port);
-        let here = places.iter().find(|(named, _)| named.is_none() || *named == port);
-        let Some((_, place)) = here else { return Ok(None) };
-        match place {
-            Place::App(app) if is_ours(uri.path()) => {
-                Ok(Some(Asked { place: Place::Beside(app.clone()), host }))
-            }
+        let Named { name, port, sent } = named(request)?;
+        self.find_at(&name, port, request.uri().path(), sent)
+    }
+
+    /// What `path` on a host asks for.
+    ///
+    /// # Errors
+    /// As for [`Routes::find`].
+    pub fn find_at(
+        &self,
+        name: &str,
+        port: Option<u16>,
+        path: &str,
+        sent: HeaderValue,
+    ) -> Result<Option<Asked>, BadRequest> {
+        path::check(path)?;
+        let Some(Entry { port: named, place }) = self.entry(name, port) else { return Ok(None) };
+        let place = match place {
+            Place::App(app) if is_ours(path) => Place::Beside(app.clone()),
             Place::App(app) if app.path_decides() => {
-                path::check_spelling(uri.path())?;
-                Ok(Some(Asked { place: place.clone(), host }))
+                path::check_spelling(path)?;
+                place.clone()
             }
-            _ => Ok(Some(Asked { place: place.clone(), host })),
+            _ => place.clone(),
+        };
+        Ok(Some(Asked { place, host: sent, bound: host::join(name, *named).into() }))
+    }
+
+    fn entry(&self, name: &str, port: Option<u16>) -> Option<&Entry> {
+        let port = port.or(self.default_port);
+        let fits = |entries: &&Vec<Entry>| entries.iter().any(|entry| entry.fits(port));
+        let above = || self.below.get(name.split_once('.')?.1);
+        let entries = self.hosts.get(name).filter(fits).or_else(above)?;
+        entries.iter().find(|entry| entry.fits(port))
+    }
+}
+
+impl Entry {
+    fn fits(&self, port: Option<u16>) -> bool {
+        self.port.is_none() || self.port == port
+    }
+}
+
+/// The host that a request names.
+pub(super) struct Named<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) port: Option<u16>,
+    /// Canonical, with the port.
+    pub(super) sent: HeaderValue,
+}
+
+/// The one host that a request names: in `Host`, and where its target names one, too, or it came by HTTP/2, in
+/// `:authority` (RFC 9112, section 3.2; RFC 9113, section 8.3.1).
+pub(super) fn named<B>(request: &Request<B>) -> Result<Named<'_>, BadRequest> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(BadRequest::Host);
+    }
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    if authority.is_some() {
+        let plain = request.uri().scheme_str().is_some_and(|scheme| scheme == "http" || scheme == "https");
+        let same = host.is_none_or(|host| {
+            let host = host.to_str().ok().and_then(split);
+            host.is_some() && host == authority.and_then(split)
+        });
+        if !plain || !same {
+            return Err(BadRequest::Target);
         }
     }
+    match (host, authority) {
+        (Some(host), _) => canonical(host.to_str().map_err(|_| BadRequest::Host)?, Some(host)),
+        (None, Some(authority)) if request.version() == Version::HTTP_2 => canonical(authority, None),
+        (None, _) => Err(BadRequest::Host),
+    }
+}
+
+/// The host that `text` names; `sent` is the same text as a header, kept where it is canonical.
+pub(super) fn canonical<'a>(text: &'a str, sent: Option<&HeaderValue>) -> Result<Named<'a>, BadRequest> {
+    let (name, port) = split(text).ok_or(BadRequest::Host)?;
+    let as_it_is = text.strip_prefix(&*name).is_some_and(|rest| !rest.starts_with('.'));
+    let sent = match sent.filter(|_| as_it_is) {
+        Some(sent) => sent.clone(),
+        None => HeaderValue::try_from(host::join(&name, port)).map_err(|_| BadRequest::Host)?,
+    };
+    Ok(Named { name, port, sent })
+}
+
+/// Whether a request asks to become a WebSocket over HTTP/2 (RFC 8441, section 5).
+pub(super) fn is_websocket_over_http2<B>(request: &Request<B>) -> bool {
+    let protocol = request.extensions().get::<Protocol>();
+    request.method() == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+/// What a request's path and query are, if it has any.
+pub(super) fn wanted(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |wanted| wanted.as_str())
 }
 
 #[cfg(test)]
@@ -207,7 +226,7 @@ mod tests {
 
     fn app(name: &str, host: &str, routes: serde_json::Value) -> Arc<App> {
         let settings = json!({ "host": host, "upstream": "http://127.0.0.1:1", "routes": routes });
-        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let settings: Settings<()> = serde_json::from_value(settings).unwrap();
         Arc::new(settings.check(name.parse().unwrap()).unwrap())
     }
 
@@ -216,15 +235,23 @@ mod tests {
             app("wiki", "Wiki.example.com.", json!({ "/admin": { "roles": ["editor"] } })),
             app("notes", "notes.example.com", json!({})),
             app("beta", "notes.example.com:8443", json!({})),
+            app("pages", "*.pages.example.com", json!({})),
+            app("front", "front.pages.example.com", json!({})),
         ];
         Routes::new("https://access.example.com".parse().unwrap(), apps).unwrap()
     }
 
+    fn request(target: &str, hosts: &[&str]) -> Option<Request<()>> {
+        let mut request = Request::new(());
+        *request.uri_mut() = target.parse().ok()?;
+        for host in hosts {
+            request.headers_mut().append(header::HOST, HeaderValue::try_from(*host).unwrap());
+        }
+        Some(request)
+    }
+
     fn find(target: &str, hosts: &[&str]) -> Result<Option<Asked>, BadRequest> {
-        let uri: Uri = target.parse().map_err(|_| BadRequest::Path)?;
-        let headers =
-            hosts.iter().map(|host| (header::HOST, HeaderValue::try_from(*host).unwrap())).collect();
-        routes().find(&Method::GET, &uri, &headers)
+        routes().find(&request(target, hosts).ok_or(BadRequest::Path)?)
     }
 
     fn place(host: &str) -> String {
@@ -248,6 +275,10 @@ mod tests {
             ("notes.example.com:8443", "beta"),
             ("access.example.com", "ours"),
             ("evil.example.com", "nothing"),
+            ("A.Pages.example.com.", "pages"),
+            ("front.pages.example.com:8443", "front"),
+            ("a.b.pages.example.com", "nothing"),
+            ("pages.example.com", "nothing"),
             ("wiki.example.com.evil", "nothing"),
             ("wiki.example.com..", "Host"),
             ("a@wiki.example.com", "Host"),
@@ -284,9 +315,40 @@ mod tests {
         ] {
             assert_eq!(find(target, &["wiki.example.com"]).err(), expected, "{target}");
         }
-        let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("wiki.example.com"))]);
-        let connect = routes().find(&Method::CONNECT, &Uri::from_static("wiki.example.com:443"), &headers);
-        assert_eq!(connect.unwrap_err(), BadRequest::Connect);
+        let mut connect = request("wiki.example.com:443", &["wiki.example.com"]).unwrap();
+        *connect.method_mut() = Method::CONNECT;
+        assert_eq!(routes().find(&connect).unwrap_err(), BadRequest::Connect);
+    }
+
+    #[test]
+    fn over_http2_the_authority_names_the_host() {
+        let find = |target: &str, hosts: &[&str]| {
+            let mut request = request(target, hosts).unwrap();
+            *request.version_mut() = Version::HTTP_2;
+            routes().find(&request).map(|found| found.map(|asked| asked.host))
+        };
+        let host = |host| Ok(Some(HeaderValue::from_static(host)));
+        assert_eq!(find("https://WIKI.example.com./x", &[]), host("wiki.example.com"));
+        assert_eq!(find("https://wiki.example.com/x", &["Wiki.example.com"]), host("wiki.example.com"));
+        assert_eq!(find("https://wiki.example.com/x", &["notes.example.com"]), Err(BadRequest::Target));
+        assert_eq!(find("/x", &[]), Err(BadRequest::Host));
+        assert_eq!(find("/x", &["wiki.example.com"]), host("wiki.example.com"));
+        let mut socket = request("https://wiki.example.com/live", &[]).unwrap();
+        *socket.method_mut() = Method::CONNECT;
+        *socket.version_mut() = Version::HTTP_2;
+        assert_eq!(routes().find(&socket).unwrap_err(), BadRequest::Connect);
+        socket.extensions_mut().insert(Protocol::from_static("connect-udp"));
+        assert_eq!(routes().find(&socket).unwrap_err(), BadRequest::Connect);
+        socket.extensions_mut().insert(Protocol::from_static("websocket"));
+        assert!(routes().find(&socket).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_session_is_bound_to_the_host_that_was_asked_for() {
+        let bound = |host: &str| find("/", &[host]).unwrap().unwrap().bound.to_string();
+        assert_eq!(bound("Wiki.example.com.:8443"), "wiki.example.com");
+        assert_eq!(bound("A.pages.example.com"), "a.pages.example.com");
+        assert_eq!(bound("notes.example.com:8443"), "notes.example.com:8443");
     }
 
     #[test]

@@ -1,87 +1,64 @@
 //! What the configuration says of one app, and the app that it makes.
 
+mod edits;
+mod route;
+
+pub use edits::EditSettings;
+pub use route::{RouteSettings, Unauthenticated};
+
+use super::app::{App, Common, Edits, Field, Rewrite, Route, Rule, is_ours, without_slash};
 use super::headers;
-use super::route::Host;
-use crate::names::{AppName, RoleName};
+use super::upstream::Upstream;
+use crate::document::OneOrMore;
+use crate::host::Pattern;
+use crate::names::AppName;
+use crate::size::Size;
 use http::HeaderName;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use url::Url;
 
-/// One app, as it is written.
-#[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Settings {
-    /// The host people reach it at: `wiki.example.com`; a port is compared only where one is named.
-    pub host: String,
-    /// Where it really is: `http://host[:port]`.
-    pub upstream: String,
+/// One app, as it is written. What `accounts:` says is not for this room; `A` is whoever reads it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", bound(deserialize = "A: Deserialize<'de>"))]
+pub struct Settings<A> {
+    /// The hosts people reach it at: `wiki.example.com`, `*.example.com`; a port is compared only where one is named.
+    pub host: OneOrMore<Pattern>,
+    /// Where it really is: `http://host[:port]`. Without it guestpass judges for other proxies only.
+    #[serde(default)]
+    pub upstream: Option<String>,
     /// What people call it; its name unless said.
     #[serde(default)]
     pub title: Option<String>,
-    /// Path prefix to who may go there. The longest prefix wins; elsewhere any role of the app will do.
+    /// Where its accounts live.
+    #[serde(default = "none")]
+    pub accounts: Option<A>,
+    /// Path prefix to who may go there, and how. The longest prefix wins; elsewhere any role of the app will do.
     #[serde(default)]
-    pub routes: BTreeMap<String, Rule>,
+    pub routes: BTreeMap<String, RouteSettings>,
     /// Plain identity headers it asks for. They prove nothing where the app can be reached past us.
     #[serde(default)]
     pub headers: BTreeMap<String, Field>,
+    /// Whether a client must have shown a certificate of `tls.client-ca`.
+    #[serde(default)]
+    pub client_certificate: bool,
+    /// What somebody gets who is not signed in; a route may say otherwise.
+    #[serde(default)]
+    pub unauthenticated: Unauthenticated,
+    /// How large the body of a request may be; a route may say otherwise.
+    #[serde(default)]
+    pub body_limit: Option<Size>,
+    /// Headers of requests to set and to remove; a route may say otherwise.
+    #[serde(default)]
+    pub request_headers: EditSettings,
+    /// Headers of responses to set and to remove; a route may say otherwise.
+    #[serde(default)]
+    pub response_headers: EditSettings,
 }
 
-/// Who may go somewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rule {
-    /// Everybody, signed in or not; the app learns of nobody.
-    Public,
-    /// Whoever holds one of these roles.
-    Roles(BTreeSet<RoleName>),
-    /// Whoever holds any role of the app: where no rule is written.
-    AnyRole,
-}
-
-/// What a plain identity header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Field {
-    /// The provider's subject.
-    Subject,
-    /// The verified e-mail address.
-    Email,
-    /// What people call them.
-    Name,
-    /// Their live roles in the app, with commas between.
-    Roles,
-    /// The id of their account in the app's target.
-    Account,
-}
-
-/// Where an app really is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// Host name or address.
-    pub host: Arc<str>,
-    /// TCP port.
-    pub port: u16,
-}
-
-/// One app, checked.
-#[derive(Debug)]
-pub struct App {
-    /// Its name.
-    pub name: AppName,
-    /// What people call it.
-    pub title: String,
-    /// The host people reach it at; a session's host is compared with its text.
-    pub host: Host,
-    /// Where it really is.
-    pub upstream: Upstream,
-    /// The plain identity headers it asks for.
-    pub headers: Vec<(HeaderName, Field)>,
-    rules: HashMap<Box<str>, Arc<Rule>>,
-    elsewhere: Arc<Rule>,
-    /// Length of the longest prefix: beyond it nothing of a path decides.
-    longest: usize,
+fn none<A>() -> Option<A> {
+    None
 }
 
 /// A mistake in the settings of an app.
@@ -93,70 +70,87 @@ pub struct Mistake {
     pub message: String,
 }
 
-impl Settings {
+/// Collects mistakes.
+struct Notes(Vec<Mistake>);
+
+impl Notes {
+    fn note(&mut self, at: &[&str], message: impl Into<String>) {
+        self.0.push(Mistake { at: at.iter().map(|&key| key.to_owned()).collect(), message: message.into() });
+    }
+}
+
+impl<A> Settings<A> {
     /// The app called `name`, or every mistake there is.
     pub fn check(self, name: AppName) -> Result<App, Vec<Mistake>> {
-        let mut mistakes = Vec::new();
-        let mut note = |at: &[&str], message: String| {
-            mistakes.push(Mistake { at: at.iter().map(|&key| key.to_owned()).collect(), message });
-        };
-        let host = self.host.parse::<Host>().map_err(|error| note(&["host"], error.to_string())).ok();
-        let upstream = upstream(&self.upstream).map_err(|message| note(&["upstream"], message)).ok();
-        for (prefix, rule) in &self.routes {
-            if let Err(message) = check_prefix(prefix) {
-                note(&["routes", prefix], message);
-            }
-            if matches!(rule, Rule::Roles(roles) if roles.is_empty()) {
-                note(&["routes", prefix, "roles"], "names no role, so nobody could go there".to_owned());
-            }
+        let mut notes = Notes(Vec::new());
+        if self.host.0.is_empty() {
+            notes.note(&["host"], "names no host");
         }
+        let common = Common {
+            upstream: self.upstream.and_then(|text| upstream(&text, &["upstream"], &mut notes)),
+            unauthenticated: self.unauthenticated,
+            body_limit: self.body_limit.map(Size::bytes),
+            request: self.request_headers.check(&["request-headers"], &mut notes),
+            response: self.response_headers.check(&["response-headers"], &mut notes),
+        };
         let mut plain = Vec::new();
         for (text, field) in self.headers {
+            let at = ["headers", &text];
             match HeaderName::try_from(&text) {
                 Ok(header) if headers::may_be_asked_for(&header) => plain.push((header, field)),
-                Ok(_) => note(&["headers", &text], format!("\"{text}\" cannot carry identity")),
-                Err(_) => note(&["headers", &text], format!("\"{text}\" is not the name of a header")),
+                Ok(_) => notes.note(&at, format!("\"{text}\" cannot carry identity")),
+                Err(_) => notes.note(&at, format!("\"{text}\" is not the name of a header")),
             }
         }
-        let (Some(host), Some(upstream), true) = (host, upstream, mistakes.is_empty()) else {
-            return Err(mistakes);
-        };
-        let title = self.title.unwrap_or_else(|| name.to_string());
-        let shared = |(prefix, rule): (String, Rule)| (without_slash(&prefix).into(), Arc::new(rule));
-        let rules: HashMap<Box<str>, _> = self.routes.into_iter().map(shared).collect();
-        let elsewhere = Arc::new(Rule::AnyRole);
-        let longest = rules.keys().map(|prefix| prefix.len()).max().unwrap_or(0);
-        Ok(App { name, title, host, upstream, headers: plain, rules, elsewhere, longest })
+        let mut routes = HashMap::new();
+        for (prefix, route) in self.routes {
+            let route = Arc::new(route.check(&prefix, &common, &mut notes));
+            routes.insert(Box::from(without_slash(&prefix)), route);
+        }
+        past_their_rule(&routes, &mut notes);
+        if !notes.0.is_empty() {
+            return Err(notes.0);
+        }
+        let elsewhere =
+            Arc::new(Route { rule: Rule::AnyRole.into(), methods: Vec::new(), rewrite: None, common });
+        Ok(App {
+            title: self.title.unwrap_or_else(|| name.to_string()),
+            name,
+            hosts: self.host.0,
+            headers: plain,
+            client_certificate: self.client_certificate,
+            longest: routes.keys().map(|prefix| prefix.len()).max().unwrap_or(0),
+            routes,
+            elsewhere,
+        })
     }
 }
 
-impl App {
-    /// The rule for a canonical path: that of the longest prefix on a segment boundary.
-    pub fn rule(&self, path: &str) -> &Arc<Rule> {
-        let mut rest = without_slash(path);
-        // One byte more tells whether the longest prefix ends at a boundary.
-        if let Some(end) = rest.as_bytes().iter().skip(self.longest).position(|&byte| byte == b'/') {
-            rest = &rest[..self.longest + end];
-        }
-        while !self.rules.is_empty() {
-            if let Some(rule) = self.rules.get(rest) {
-                return rule;
+/// A route that rewrites must not lead past the rule of another: what leaves for a path that has a route of its own
+/// is to be allowed by that route's rules, or by a route that was written for just this way in.
+fn past_their_rule(routes: &HashMap<Box<str>, Arc<Route>>, notes: &mut Notes) {
+    let covers = |above: &str, path: &str| {
+        path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    for (prefix, route) in routes {
+        let Some(rewrite) = &route.rewrite else { continue };
+        for (other, there) in routes {
+            let alike = there.rule == route.rule && there.methods == route.methods;
+            let elsewhere = there.common.upstream != route.common.upstream || there.rewrite.is_some();
+            if other == prefix || other.is_empty() || alike || elsewhere {
+                continue;
             }
-            let Some(boundary) = rest.rfind('/') else { break };
-            rest = &rest[..boundary];
+            let way_in = other.strip_prefix(&*rewrite.to).map(|rest| format!("{prefix}{rest}"));
+            let reaches = covers(&rewrite.to, other)
+                && !way_in.as_ref().is_some_and(|way_in| routes.contains_key(way_in.as_str()));
+            if reaches || covers(other, &rewrite.to) {
+                let through = way_in.filter(|_| reaches).unwrap_or_else(|| prefix.to_string());
+                let message =
+                    format!("\"{through}\" would reach \"{other}\" past its rule: write a route for it");
+                notes.note(&["routes", prefix, "rewrite"], message);
+            }
         }
-        &self.elsewhere
     }
-
-    /// Whether the path decides who may go there.
-    pub fn path_decides(&self) -> bool {
-        !self.rules.is_empty()
-    }
-}
-
-/// `/` itself becomes the empty text, which every path begins with.
-fn without_slash(prefix: &str) -> &str {
-    prefix.strip_suffix('/').unwrap_or(prefix)
 }
 
 /// A prefix has one spelling only: its characters are those that RFC 3986, section 2.3, calls unreserved, and
@@ -177,12 +171,11 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     }
 }
 
-/// Whether a path on an app's host is one of our own pages.
-pub(super) fn is_ours(path: &str) -> bool {
-    path.strip_prefix("/.guestpass").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+fn upstream(text: &str, at: &[&str], notes: &mut Notes) -> Option<Upstream> {
+    parse_upstream(text).map_err(|message| notes.note(at, message)).ok()
 }
 
-fn upstream(text: &str) -> Result<Upstream, String> {
+fn parse_upstream(text: &str) -> Result<Upstream, String> {
     let url = Url::parse(text).map_err(|error| format!("\"{text}\" is not a URL: {error}"))?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let anonymous = url.username().is_empty() && url.password().is_none();
@@ -196,46 +189,16 @@ fn upstream(text: &str) -> Result<Upstream, String> {
     }
 }
 
-impl<'de> Deserialize<'de> for Rule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RuleVisitor)
-    }
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Roles {
-    roles: BTreeSet<RoleName>,
-}
-
-struct RuleVisitor;
-
-impl<'de> Visitor<'de> for RuleVisitor {
-    type Value = Rule;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`public` or `{ roles: [..] }`")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Rule, E> {
-        match text {
-            "public" => Ok(Rule::Public),
-            other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rule, A::Error> {
-        Roles::deserialize(MapAccessDeserializer::new(map)).map(|Roles { roles }| Rule::Roles(roles))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::settings::route::Allow;
+    use http::Method;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     fn app(value: serde_json::Value) -> Result<App, Vec<Mistake>> {
-        serde_json::from_value::<Settings>(value).unwrap().check("wiki".parse().unwrap())
+        serde_json::from_value::<Settings<()>>(value).unwrap().check("wiki".parse().unwrap())
     }
 
     #[test]
@@ -261,18 +224,21 @@ mod tests {
             ("/Admin", Rule::AnyRole),
         ];
         for (path, rule) in cases {
-            assert_eq!(**wiki.rule(path), rule, "{path}");
+            assert_eq!(*wiki.route(path).rule, rule, "{path}");
         }
-        assert_eq!(&*wiki.upstream.host, "::1");
+        assert_eq!(&*wiki.elsewhere.common.upstream.as_ref().unwrap().host, "::1");
         let open = app(json!({ "host": "w", "upstream": "http://w", "routes": { "/": "public" } })).unwrap();
-        assert_eq!((&**open.rule("/"), &**open.rule("/a/b")), (&Rule::Public, &Rule::Public));
-        assert_eq!((open.title.as_str(), open.upstream.port), ("wiki", 80));
+        assert_eq!((&*open.route("/").rule, &*open.route("/a/b").rule), (&Rule::Public, &Rule::Public));
+        assert_eq!(
+            (open.title.as_str(), open.elsewhere.common.upstream.as_ref().unwrap().port),
+            ("wiki", 80)
+        );
     }
 
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let mistakes = app(json!({
-            "host": "wiki example", "upstream": "https://wiki",
+            "host": "wiki.example.com", "upstream": "https://wiki",
             "routes": { "admin": "public", "/a%2fb": "public", "/x/": "public", "/b": { "roles": [] },
                         "/.guestpass/x": "public" },
             "headers": { "Cookie": "email", "Guestpass-Assertion": "name", "X User": "name", "X-User": "name" },
@@ -280,31 +246,119 @@ mod tests {
         .unwrap_err();
         let places: Vec<String> = mistakes.iter().map(|mistake| mistake.at.join(" ")).collect();
         let expected = [
-            "host",
             "upstream",
+            "headers Cookie",
+            "headers Guestpass-Assertion",
+            "headers X User",
             "routes /.guestpass/x",
             "routes /a%2fb",
             "routes /b roles",
             "routes /x/",
             "routes admin",
-            "headers Cookie",
-            "headers Guestpass-Assertion",
-            "headers X User",
         ];
         assert_eq!(places, expected);
-        assert_eq!(mistakes[1].message, "https to an upstream is not supported yet");
+        assert_eq!(mistakes[0].message, "https to an upstream is not supported yet");
         for bad in ["ftp://wiki", "http://wiki/path", "http://u@wiki", "wiki:80"] {
             assert!(app(json!({ "host": "w", "upstream": bad })).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_rule_says_what_it_may_be() {
-        let rule = |value| serde_json::from_value::<Rule>(value).map_err(|error| error.to_string());
-        assert_eq!(rule(json!("public")), Ok(Rule::Public));
-        let error = rule(json!("pubic")).unwrap_err();
-        assert_eq!(error, "invalid value: string \"pubic\", expected `public` or `{ roles: [..] }`");
-        assert!(rule(json!({ "role": ["editor"] })).unwrap_err().starts_with("unknown field `role`"));
-        assert!(rule(json!(7)).unwrap_err().contains("expected `public` or"));
+    fn a_route_says_what_it_may_be() {
+        let route = |value| serde_json::from_value::<RouteSettings>(value).map_err(|error| error.to_string());
+        assert_eq!(route(json!("public")).unwrap().allow, Some(Allow::Public));
+        assert_eq!(route(json!({ "allow": "signed-in" })).unwrap().allow, Some(Allow::SignedIn));
+        let error = route(json!("pubic")).unwrap_err();
+        assert!(
+            error.contains("string \"pubic\", expected `public`, `signed-in`, `any-role` or a mapping"),
+            "{error}"
+        );
+        let error = route(json!({ "role": ["editor"] })).unwrap_err();
+        assert!(error.starts_with("unknown field `role`, expected one of `allow`, `roles`"), "{error}");
+        assert!(route(json!({ "methods": { "POST": "all" } })).unwrap_err().contains("expected `public`"));
+        assert!(route(json!(7)).unwrap_err().contains("expected `public`, `signed-in`"));
+    }
+
+    #[test]
+    fn a_method_may_have_a_rule_of_its_own() {
+        let wiki = app(json!({
+            "host": "w", "upstream": "http://w",
+            "routes": { "/api": { "allow": "any-role", "methods": { "POST": { "roles": ["editor"] }, "GET": "public" } } },
+        }))
+        .unwrap();
+        let editor = Rule::Roles(BTreeSet::from(["editor".parse().unwrap()]));
+        for (method, rule) in [
+            (Method::GET, Rule::Public),
+            (Method::HEAD, Rule::Public),
+            (Method::POST, editor),
+            (Method::PUT, Rule::AnyRole),
+        ] {
+            assert_eq!(**wiki.route("/api/x").rule(&method), rule, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_rewrite_takes_the_prefix_off_and_leads_past_no_rule() {
+        let with =
+            |routes: serde_json::Value| app(json!({ "host": "w", "upstream": "http://w", "routes": routes }));
+        let wiki = with(json!({ "/api": { "rewrite": "/v2" }, "/old": { "rewrite": "/" } })).unwrap();
+        for (asked, leaves) in [
+            ("/api", "/v2"),
+            ("/api/", "/v2/"),
+            ("/api/x?y=/old", "/v2/x?y=/old"),
+            ("http://w/api/x", "/v2/x"),
+            ("/old", "/"),
+            ("/old?a", "/?a"),
+            ("/old/x/", "/x/"),
+            ("/other?b", "/other?b"),
+            ("http://w/other?b", "/other?b"),
+        ] {
+            let uri: http::Uri = asked.parse().unwrap();
+            let route = wiki.route(uri.path()).clone();
+            assert_eq!(route.onward(uri).to_string(), leaves, "{asked}");
+        }
+        let admin = json!({ "roles": ["editor"] });
+        for (routes, at) in [
+            (json!({ "/pub": { "allow": "public", "rewrite": "/" }, "/admin": admin }), "/pub/admin"),
+            (json!({ "/pub": { "allow": "public", "rewrite": "/admin/x" }, "/admin": admin }), "/pub"),
+            (json!({ "/pub": { "allow": "public", "rewrite": "/admin" }, "/admin": admin }), "/pub"),
+        ] {
+            let mistakes = with(routes.clone()).unwrap_err();
+            assert_eq!(mistakes[0].at, ["routes", "/pub", "rewrite"]);
+            assert!(
+                mistakes[0].message.starts_with(&format!("\"{at}\" would reach \"/admin\"")),
+                "{mistakes:?}"
+            );
+        }
+        for routes in [
+            json!({ "/pub": { "allow": "public", "rewrite": "/" }, "/admin": admin,
+                    "/pub/admin": { "roles": ["editor"], "rewrite": "/admin" } }),
+            json!({ "/pub": { "allow": "public", "rewrite": "/", "upstream": "http://other" }, "/admin": admin }),
+            json!({ "/pub": { "allow": "public", "rewrite": "/open" }, "/admin": admin }),
+        ] {
+            assert!(with(routes.clone()).is_ok(), "{routes}");
+        }
+    }
+
+    #[test]
+    fn rules_for_headers_leave_ours_alone() {
+        let with = |edits: serde_json::Value| {
+            app(json!({ "host": "w", "upstream": "http://w", "request-headers": edits }))
+        };
+        assert!(with(json!({ "set": { "X-Env": "prod" }, "remove": ["Accept-Encoding"] })).is_ok());
+        for name in [
+            "Guestpass-Assertion",
+            "x-forwarded-for",
+            "Host",
+            "Connection",
+            "Content-Length",
+            "Cookie",
+            "a b",
+        ] {
+            let mistakes = with(json!({ "set": { name: "x" }, "remove": [name] })).unwrap_err();
+            assert_eq!(mistakes[0].at, ["request-headers", "set", name]);
+            assert_eq!(mistakes[1].at, ["request-headers", "remove", "0"]);
+        }
+        assert!(with(json!({ "set": { "X-Env": "a\nb" } })).is_err());
     }
 }

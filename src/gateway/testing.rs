@@ -1,6 +1,7 @@
 //! What the tests of this room share.
 
-use super::settings::{App, Settings};
+use super::app::App;
+use super::settings::Settings;
 use crate::account::Because;
 use crate::names::{IdentityId, SessionId, SignInId, UserId};
 use crate::session::{Access, Account, Held, Person, Session};
@@ -20,7 +21,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 pub(super) fn app(more: Value) -> Arc<App> {
     let mut settings = json!({ "host": HOST, "upstream": "http://127.0.0.1:1", "title": "Wiki" });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let settings: Settings = serde_json::from_value(settings).unwrap();
+    let settings: Settings<()> = serde_json::from_value(settings).unwrap();
     Arc::new(settings.check("wiki".parse().unwrap()).unwrap())
 }
 

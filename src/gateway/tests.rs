@@ -1,5 +1,8 @@
 //! The gate over real sockets, on raw bytes where a client library would tidy the request.
 
+mod questions;
+mod repeats;
+
 use super::testing::{HOST, at, held, session};
 use super::*;
 use crate::identity::SigningKey;
@@ -39,6 +42,15 @@ struct Front {
 
 impl Front {
     async fn before(upstream: SocketAddr) -> Self {
+        Self::open(upstream, Trusted::default(), false).await
+    }
+
+    /// One that proxies in this network ask about requests.
+    async fn asked_by(proxies: &str, upstream: SocketAddr) -> Self {
+        Self::open(upstream, Trusted(vec![proxies.parse().unwrap()]), true).await
+    }
+
+    async fn open(upstream: SocketAddr, trusted: Trusted, asked: bool) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let wiki = testing::app(json!({
@@ -59,9 +71,13 @@ impl Front {
             workers: 2,
             routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
             sessions: sessions.clone(),
+            trusted,
+            asked,
+            access_log: None,
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
             pages: Router::new()
                 .route("/.guestpass/start", get(sign_in))
+                .route("/.guestpass/fine", get(|| async { "fine" }))
                 .route("/", get(|| async { "ours" })),
             main: Handle::current(),
             clock: clock.clone(),

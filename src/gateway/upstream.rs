@@ -2,7 +2,6 @@
 //! the answer was read to its end; one whose answer was dropped half-way is closed.
 
 use super::body::FromClient;
-use super::settings::Upstream;
 use crate::loopback;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -25,6 +24,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 const KEEP: Duration = Duration::from_secs(60);
 /// How many unused connections to one app a worker keeps.
 const KEPT: usize = 128;
+
+/// Where an app really is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Upstream {
+    /// Host name or address.
+    pub(super) host: Arc<str>,
+    /// TCP port.
+    pub(super) port: u16,
+}
 
 /// Why an app gave no answer.
 #[derive(Debug, thiserror::Error)]

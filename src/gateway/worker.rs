@@ -2,7 +2,8 @@
 //! listener hands sockets to the worker that has the fewest, so that a few long connections spread evenly.
 
 use super::Gateway;
-use super::gate::Gate;
+use super::gate::{Caller, Gate};
+use super::peer::Peer;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -122,10 +123,17 @@ async fn work(gate: Arc<Gate>, mut handed: UnboundedReceiver<Handed>, stop: Canc
                 continue;
             }
         };
-        let gate = gate.clone();
+        let address = peer.ip();
+        let known = Peer {
+            address,
+            trusted: gate.gateway.trusted.contains(address),
+            asks: gate.gateway.asked,
+            tls: None,
+        };
+        let caller = Arc::new(Caller::new(gate.clone(), known));
         let service = service_fn(move |request| {
-            let gate = gate.clone();
-            async move { Ok::<_, Infallible>(gate.answer(peer, request).await) }
+            let caller = caller.clone();
+            async move { Ok::<_, Infallible>(caller.answer(request).await) }
         });
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let stop = stop.clone();

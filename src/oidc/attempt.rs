@@ -27,6 +27,9 @@ pub(super) struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Way {
     pub(super) app: Option<AppName>,
+    /// The host of the app; its first where none is named.
+    #[serde(default)]
+    pub(super) host: Option<String>,
     pub(super) path: String,
     /// Hash of the browser's nonce on the app's host.
     pub(super) browser: String,

@@ -18,20 +18,22 @@ use serde::Deserialize;
 
 /// Sends a browser on its `way` with what opens a session there.
 pub(super) async fn hand_over(deps: &Deps, sign_in: SignInId, way: &Way) -> Response {
-    let Some(app) = way.app.as_ref().and_then(|app| deps.apps.get(app)) else {
+    let wanted = way.app.as_ref().filter(|app| deps.leads_to(app, way.host.as_deref()));
+    let first = || wanted.and_then(|app| deps.apps.get(app)?.first_host());
+    let Some(host) = way.host.as_deref().filter(|_| wanted.is_some()).or_else(first) else {
         return redirect(&deps.own("/"));
     };
     let now = deps.clock.now();
     let code = random_text();
     let handover = Handover {
         sign_in,
-        host: app.host.clone(),
+        host: host.to_owned(),
         browser: browser_bytes(&way.browser),
         path: way.path.clone(),
         until: now + HANDOVER,
     };
     match deps.store.bookkeep().give(&code, &handover, now).await {
-        Ok(()) => redirect(&format!("{}.guestpass/enter?code={code}", app.origin)),
+        Ok(()) => redirect(&format!("{}/.guestpass/enter?code={code}", deps.origin(host))),
         Err(error) => {
             tracing::error!(%error, "hand-over not written");
             say(&Page::store_unavailable())
@@ -63,14 +65,14 @@ pub(super) async fn enter(
     let taken = match Cookie::nonce(deps.is_secure()).find(&headers) {
         Some(nonce) => {
             let browser = browser_bytes(&nonce_hash(nonce));
-            deps.store.bookkeep().take(&code, &app.host, browser, deps.clock.now()).await
+            deps.store.bookkeep().take(&code, &visit.host, browser, deps.clock.now()).await
         }
         None => Ok(None),
     };
     let opened = match taken {
         Ok(Some(handover)) => deps
             .lifecycle
-            .open(handover.sign_in, name, &app.host)
+            .open(handover.sign_in, name, &visit.host)
             .await
             .map(|token| token.map(|token| (token, handover.path))),
         Ok(None) => Ok(None),
@@ -82,7 +84,7 @@ pub(super) async fn enter(
             with_cookie(redirect(&path), cookie)
         }
         // A tab that comes late, or twice: whoever is in goes on.
-        Ok(None) => match deps.session(&headers, &app.host).await {
+        Ok(None) => match deps.session(&headers, &visit.host).await {
             Ok(Some(_)) => redirect("/"),
             Ok(None) => say(&too_late(&app.title)),
             Err(_) => say(&Page::store_unavailable()),

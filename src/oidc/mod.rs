@@ -16,6 +16,7 @@ mod sign_in;
 mod sign_out;
 
 use crate::clock::Clock;
+use crate::host::{self, Pattern};
 use crate::issuer::Issuer;
 use crate::lifecycle::Lifecycle;
 use crate::names::{AppName, ProviderName};
@@ -66,10 +67,16 @@ pub struct Deps {
 pub struct App {
     /// What people call it.
     pub title: String,
-    /// Its host, as sessions are bound to it.
-    pub host: String,
-    /// Where a browser finds it.
-    pub origin: Url,
+    /// Its hosts.
+    pub hosts: Vec<Pattern>,
+}
+
+impl App {
+    /// The host that people are sent to who name none: the first that is one host.
+    fn first_host(&self) -> Option<&str> {
+        let pattern = self.hosts.iter().find(|pattern| !pattern.is_wildcard())?;
+        Some(pattern.host().as_str())
+    }
 }
 
 /// The pages of this door.
@@ -95,6 +102,19 @@ impl Deps {
 
     fn own(&self, path: &str) -> String {
         format!("{}{path}", self.url.as_str().trim_end_matches('/'))
+    }
+
+    /// Whether `app` is one of ours, and `host`, if one is named, one of its hosts: nobody is sent anywhere else.
+    fn leads_to(&self, app: &AppName, host: Option<&str>) -> bool {
+        let Some(app) = self.apps.get(app) else { return false };
+        host.map_or(app.first_host().is_some(), |host| app.hosts.iter().any(|pattern| pattern.covers(host)))
+    }
+
+    /// Where a browser finds `host`; one that names no port is reached at ours.
+    fn origin(&self, host: &str) -> String {
+        let port = self.url.port().filter(|_| host::split(host).is_some_and(|(_, port)| port.is_none()));
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{host}{port}", self.url.scheme())
     }
 
     /// The live session on `host`.

@@ -35,6 +35,7 @@ pub(super) async fn start(
     let nonce = cookie.find(&headers).map_or_else(random_text, str::to_owned);
     let query = Serializer::new(String::new())
         .append_pair("app", app.as_str())
+        .append_pair("host", &visit.host)
         .append_pair("to", &local_path(&to))
         .append_pair("browser", &nonce_hash(&nonce))
         .finish();
@@ -44,6 +45,7 @@ pub(super) async fn start(
 #[derive(Deserialize)]
 pub(super) struct SignIn {
     app: Option<AppName>,
+    host: Option<String>,
     #[serde(default)]
     to: String,
     #[serde(default)]
@@ -61,10 +63,15 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
 ) -> Response {
     let Ok(Query(wish)) = query else { return say(&not_understood(&deps)) };
-    if wish.app.as_ref().is_some_and(|app| !deps.apps.contains_key(app)) {
+    if wish.app.as_ref().is_some_and(|app| !deps.leads_to(app, wish.host.as_deref())) {
         return say(&not_understood(&deps));
     }
-    let way = Way { app: wish.app.clone(), path: local_path(&wish.to), browser: wish.browser.clone() };
+    let way = Way {
+        app: wish.app.clone(),
+        host: wish.host.clone(),
+        path: local_path(&wish.to),
+        browser: wish.browser.clone(),
+    };
     if !wish.again {
         match deps.own_session(&headers).await {
             Ok(Some(session)) => return hand_over(&deps, session.sign_in, &way).await,
@@ -105,6 +112,9 @@ pub(super) fn address(deps: &Deps, way: &Way, more: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
     if let Some(app) = &way.app {
         query.append_pair("app", app.as_str());
+    }
+    if let Some(host) = &way.host {
+        query.append_pair("host", host);
     }
     query.append_pair("to", &way.path).append_pair("browser", &way.browser);
     for (name, value) in more {

@@ -86,6 +86,8 @@ impl Sessions {
 pub struct Visit {
     /// The app whose host was asked for; `None` for our own host.
     pub app: Option<AppName>,
-    /// Who is connected to us.
+    /// That host, as sessions are bound to it.
+    pub host: Arc<str>,
+    /// Who the client is.
     pub client: IpAddr,
 }

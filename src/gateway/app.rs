@@ -1,0 +1,181 @@
+//! An app as the gate knows it: where it is, and which rule holds where in it.
+
+use super::settings::Unauthenticated;
+use super::upstream::Upstream;
+use crate::host::Pattern;
+use crate::names::{AppName, RoleName};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Who may go somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Everybody, signed in or not; the app learns of nobody.
+    Public,
+    /// Whoever is signed in, with or without a role.
+    SignedIn,
+    /// Whoever holds any role of the app: where no rule is written.
+    AnyRole,
+    /// Whoever holds one of these roles.
+    Roles(BTreeSet<RoleName>),
+}
+
+/// What a plain identity header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Field {
+    /// The provider's subject.
+    Subject,
+    /// The verified e-mail address.
+    Email,
+    /// What people call them.
+    Name,
+    /// Their live roles in the app, with commas between.
+    Roles,
+    /// The id of their account in the app's target.
+    Account,
+}
+
+/// One app.
+#[derive(Debug)]
+pub struct App {
+    /// Its name.
+    pub name: AppName,
+    /// What people call it.
+    pub title: String,
+    /// The hosts people reach it at.
+    pub hosts: Vec<Pattern>,
+    /// The plain identity headers it asks for.
+    pub headers: Vec<(HeaderName, Field)>,
+    /// Whether a client must have shown a certificate.
+    pub client_certificate: bool,
+    pub(super) routes: HashMap<Box<str>, Arc<Route>>,
+    pub(super) elsewhere: Arc<Route>,
+    /// Length of the longest prefix: beyond it nothing of a path decides.
+    pub(super) longest: usize,
+}
+
+/// One part of an app: who may go there, and what becomes of a request.
+#[derive(Debug)]
+pub struct Route {
+    pub(super) rule: Arc<Rule>,
+    /// Methods with a rule of their own.
+    pub(super) methods: Vec<(Method, Arc<Rule>)>,
+    /// What takes the place of the prefix on the way to the app.
+    pub(super) rewrite: Option<Rewrite>,
+    pub(super) common: Common,
+}
+
+/// What an app says for all its routes, and a route may say for itself.
+#[derive(Debug, Clone)]
+pub(super) struct Common {
+    /// Where requests go; nowhere where another proxy carries them.
+    pub(super) upstream: Option<Upstream>,
+    pub(super) unauthenticated: Unauthenticated,
+    /// In bytes.
+    pub(super) body_limit: Option<u64>,
+    pub(super) request: Edits,
+    pub(super) response: Edits,
+}
+
+/// Headers to set and to remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Edits {
+    pub(super) set: Vec<(HeaderName, HeaderValue)>,
+    pub(super) remove: Vec<HeaderName>,
+}
+
+/// A prefix that is taken off a path, and what is put in its place. Neither ends with a slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rewrite {
+    pub(super) prefix: Box<str>,
+    pub(super) to: Box<str>,
+}
+
+impl Rule {
+    /// The rule in a word, for logs.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::SignedIn => "signed_in",
+            Self::AnyRole | Self::Roles(_) => "role",
+        }
+    }
+}
+
+impl App {
+    /// The route for a canonical path: that of the longest prefix on a segment boundary.
+    pub fn route(&self, path: &str) -> &Arc<Route> {
+        let mut rest = without_slash(path);
+        // One byte more tells whether the longest prefix ends at a boundary.
+        if let Some(end) = rest.as_bytes().iter().skip(self.longest).position(|&byte| byte == b'/') {
+            rest = &rest[..self.longest + end];
+        }
+        while !self.routes.is_empty() {
+            if let Some(route) = self.routes.get(rest) {
+                return route;
+            }
+            let Some(boundary) = rest.rfind('/') else { break };
+            rest = &rest[..boundary];
+        }
+        &self.elsewhere
+    }
+
+    /// Whether the path decides who may go there, or what becomes of the request.
+    pub fn path_decides(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
+    /// Every rule of its routes, with the prefix, and the method where the rule is for one.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, Option<&Method>, &Rule)> {
+        self.routes.iter().flat_map(|(prefix, route)| {
+            let methods = route.methods.iter().map(|(method, rule)| (&**prefix, Some(method), &**rule));
+            std::iter::once((&**prefix, None, &*route.rule)).chain(methods)
+        })
+    }
+}
+
+impl Route {
+    /// The rule for requests with `method`. What holds for GET holds for HEAD, unless HEAD has its own.
+    pub fn rule(&self, method: &Method) -> &Arc<Rule> {
+        let of = |method: &Method| self.methods.iter().find(|(named, _)| named == method);
+        let found = of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None });
+        found.map_or(&self.rule, |(_, rule)| rule)
+    }
+
+    /// Whether the method decides who may go there.
+    pub fn method_decides(&self) -> bool {
+        !self.methods.is_empty()
+    }
+
+    /// The path and query of `uri` as they go on to the app: as they came, but for the prefix.
+    pub(super) fn onward(&self, uri: Uri) -> Uri {
+        let path_and_query = match &self.rewrite {
+            Some(rewrite) => rewrite.apply(&uri),
+            None if uri.authority().is_none() => return uri,
+            None => uri.into_parts().path_and_query,
+        };
+        path_and_query.map_or_else(Uri::default, Uri::from)
+    }
+}
+
+impl Rewrite {
+    fn apply(&self, uri: &Uri) -> Option<PathAndQuery> {
+        let rest = uri.path().strip_prefix(&*self.prefix).unwrap_or(uri.path());
+        let slash = if self.to.is_empty() && rest.is_empty() { "/" } else { "" };
+        let (mark, query) = uri.query().map_or(("", ""), |query| ("?", query));
+        format!("{}{slash}{rest}{mark}{query}", self.to).parse().ok()
+    }
+}
+
+/// `/` itself becomes the empty text, which every path begins with.
+pub(super) fn without_slash(prefix: &str) -> &str {
+    prefix.strip_suffix('/').unwrap_or(prefix)
+}
+
+/// Whether a path on an app's host is one of our own pages.
+pub(super) fn is_ours(path: &str) -> bool {
+    path.strip_prefix("/.guestpass").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

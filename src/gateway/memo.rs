@@ -1,0 +1,98 @@
+//! What the last request on a connection was permitted. The next one is mostly by the same person for the same app;
+//! then nothing is looked up again, as long as all that the permit rests on still holds.
+
+use super::app::is_ours;
+use super::assertion::Word;
+use super::authorize::Permit;
+use super::path;
+use super::route::Routes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One connection's. Only its worker locks it.
+#[derive(Default)]
+pub(super) struct Memo(Mutex<Option<Remembered>>);
+
+struct Remembered {
+    routes: Arc<Routes>,
+    host: HeaderValue,
+    cookie: Option<HeaderValue>,
+    granted: Arc<Granted>,
+}
+
+/// A permit, and all that goes with the request.
+pub(super) struct Granted {
+    pub(super) permit: Permit,
+    /// What the app is told; nothing where nobody in particular is let in.
+    pub(super) word: Option<Arc<Word>>,
+    /// The session cookie's value, where the request had one.
+    pub(super) token: Option<Arc<str>>,
+    /// The host as it is sent on.
+    pub(super) host: HeaderValue,
+}
+
+impl Memo {
+    /// What was granted before, if `request` would be granted just the same at `now`: the same routes, host and
+    /// cookies, a path with one reading that leads to the same rule, and a person about whom nothing has changed.
+    pub(super) fn recall<B>(
+        &self,
+        routes: &Arc<Routes>,
+        request: &Request<B>,
+        now: Timestamp,
+    ) -> Option<Arc<Granted>> {
+        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Remembered { routes: before, host, cookie, granted } = memo.as_ref()?;
+        let (headers, uri) = (request.headers(), request.uri());
+        let alike = Arc::ptr_eq(routes, before)
+            && uri.authority().is_none()
+            && request.method() != Method::CONNECT
+            && only(headers, &header::HOST) == Some(Some(host))
+            && only(headers, &header::COOKIE) == Some(cookie.as_ref())
+            && granted.holds(now);
+        let (app, path) = (granted.permit.app(), uri.path());
+        let clear = alike
+            && path::check(path).is_ok()
+            && !is_ours(path)
+            && (!app.path_decides() || path::check_spelling(path).is_ok());
+        let same = clear && {
+            let route = app.route(path);
+            Arc::ptr_eq(route, granted.permit.route())
+                && Arc::ptr_eq(route.rule(request.method()), granted.permit.rule())
+        };
+        same.then(|| granted.clone())
+    }
+
+    /// Remembers what `headers` were granted, where they name one host and have one line of cookies at most.
+    pub(super) fn remember(&self, routes: &Arc<Routes>, headers: &HeaderMap, granted: &Arc<Granted>) {
+        let remembered = match (only(headers, &header::HOST), only(headers, &header::COOKIE)) {
+            (Some(Some(host)), Some(cookie)) => Some(Remembered {
+                routes: routes.clone(),
+                host: host.clone(),
+                cookie: cookie.cloned(),
+                granted: granted.clone(),
+            }),
+            _ => None,
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = remembered;
+    }
+}
+
+impl Granted {
+    /// Whether it would be granted again at `now`. An assertion is renewed well before any of the roles that it names
+    /// ends, so while it holds the permit does.
+    fn holds(&self, now: Timestamp) -> bool {
+        match (self.permit.guest(), &self.word) {
+            (Some(guest), Some(word)) => guest.session().is_current() && word.holds(now),
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+    }
+}
+
+/// The one line under a name, if any; nothing where there are several.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a HeaderValue>> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next();
+    lines.next().is_none().then_some(first)
+}

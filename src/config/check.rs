@@ -4,6 +4,7 @@ use super::tell::Tell;
 use super::{AppSettings, Config, Settings, is_placeholder};
 use crate::document::closest;
 use crate::gateway;
+use crate::gateway::upstream::{Loader, Registry};
 use crate::lifecycle;
 use crate::loopback::is_local;
 use crate::names::{AppName, ProviderName, RoleName, TargetName};
@@ -38,7 +39,10 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
     if let Some(policy) = &policy {
         check_routes(&settings.apps, policy, tell);
     }
-    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, tell);
+    let workers = settings.workers.unwrap_or_else(cores).max(1);
+    let upstreams = Registry::default();
+    let loader = Loader { folder, lanes: workers, registry: &upstreams };
+    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, loader, tell);
     let store = store?;
     Some(Config {
         admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
@@ -46,13 +50,14 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         listen: settings.listen,
         store,
         sealer: sealer?,
-        workers: settings.workers.unwrap_or_else(cores).max(1),
+        workers,
         lifecycle: lifecycle::Settings {
             lapse: settings.lapse.length(),
             session: settings.session.length.length(),
         },
         providers: settings.providers,
         apps,
+        upstreams,
         targets,
         app_targets,
         policy: policy?,
@@ -130,7 +135,12 @@ struct Apps {
     app_targets: BTreeMap<AppName, TargetName>,
 }
 
-fn check_apps(settings: BTreeMap<AppName, AppSettings>, url: &Url, tell: &mut Tell<'_>) -> Apps {
+fn check_apps(
+    settings: BTreeMap<AppName, AppSettings>,
+    url: &Url,
+    loader: Loader<'_>,
+    tell: &mut Tell<'_>,
+) -> Apps {
     let mut checked = Apps::default();
     if settings.is_empty() {
         tell.hint(&["apps"], "no app is protected", "name at least one below `apps:`");
@@ -154,7 +164,7 @@ fn check_apps(settings: BTreeMap<AppName, AppSettings>, url: &Url, tell: &mut Te
             checked.app_targets.insert(name.clone(), target.clone());
             checked.targets.insert(target, scim);
         }
-        if let Some(app) = check_app(&name, app, &here, &mut hosts, tell) {
+        if let Some(app) = check_app(&name, app, &here, loader, &mut hosts, tell) {
             checked.apps.insert(name.clone(), Arc::new(app));
         }
     }
@@ -165,12 +175,14 @@ fn check_app(
     name: &AppName,
     app: AppSettings,
     here: &[&str],
+    loader: Loader<'_>,
     hosts: &mut BTreeMap<String, String>,
     tell: &mut Tell<'_>,
 ) -> Option<gateway::App> {
     let AppSettings { host, upstream, title, routes, headers, accounts: _ } = app;
     let plain = !headers.is_empty();
-    let app = match (gateway::Settings { host, upstream, title, routes, headers }).check(name.clone()) {
+    let app = match (gateway::Settings { host, upstream, title, routes, headers }).check(name.clone(), loader)
+    {
         Ok(app) => app,
         Err(wrong) => {
             for mistake in wrong {

@@ -73,7 +73,7 @@ impl Default for SessionSettings {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct AppSettings {
     host: String,
-    upstream: String,
+    upstream: gateway::upstream::Settings,
     title: Option<String>,
     #[serde(default)]
     routes: BTreeMap<String, gateway::Rule>,
@@ -111,6 +111,8 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, issuer::Settings>,
     /// What is protected.
     pub apps: BTreeMap<AppName, Arc<gateway::App>>,
+    /// Where the apps are, for those who watch it.
+    pub upstreams: gateway::upstream::Registry,
     /// Where accounts live.
     pub targets: BTreeMap<TargetName, scim::Settings>,
     /// Which target has the accounts of which app.

@@ -4,11 +4,11 @@ use super::Gateway;
 use super::answer::{self, About};
 use super::authorize::{Permit, Refusal, authorize};
 use super::body::ToClient;
-use super::forward::forward;
+use super::forward::{Terms, forward};
 use super::headers::Client;
 use super::route::{Asked, Place};
 use super::settings::{App, Rule};
-use super::upstream::Pool;
+use super::upstream::Timeouts;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What one worker answers requests with.
 pub(super) struct Gate {
     gateway: Arc<Gateway>,
-    pool: Pool,
+    /// The number of the worker, from 0.
+    lane: usize,
     cookie: Cookie,
 }
 
@@ -51,9 +52,9 @@ impl From<Unavailable> for Denied {
 }
 
 impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, lane: usize) -> Self {
         let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, pool: Pool::default(), cookie }
+        Self { gateway, lane, cookie }
     }
 
     /// Answers one request of the client at `peer`.
@@ -113,10 +114,11 @@ impl Gate {
         };
         let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
         let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
-        match forward(&self.pool, watch, word.as_deref(), client, request).await {
+        let terms = Terms { lane: self.lane, timeouts: Timeouts::default(), limit: None };
+        match forward(terms, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {
-                tracing::warn!(app = %app.name, upstream = %app.upstream.host, %failure, "app does not answer: {failure}");
+                tracing::warn!(app = %app.name, upstream = %app.upstream, %failure, "app does not answer: {failure}");
                 about.answer(answer::upstream_unavailable(app, &failure))
             }
         }

@@ -112,8 +112,42 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request asks to become a WebSocket (RFC 6455, section 4.1). Nothing else is upgraded to: `h2c`
-/// would carry requests that nobody judges.
+/// Makes the trailers of an app's response those that go to the client. What says how a message is framed, or
+/// how it is to be treated, comes too late there (RFC 9110, section 6.5.1), and a cookie does, too.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    let late = [header::TRAILER, header::SET_COOKIE, header::CONTENT_TYPE, header::CONTENT_ENCODING];
+    for name in HOP_BY_HOP.iter().chain(&RESERVED).chain(&late) {
+        trailers.remove(name);
+    }
+    let ours = |name: &&HeaderName| {
+        ["guestpass-", "x-guestpass-"].iter().any(|prefix| begins_with(name.as_str(), prefix))
+    };
+    let forged: Vec<HeaderName> = trailers.keys().filter(ours).cloned().collect();
+    for name in forged {
+        trailers.remove(name);
+    }
+}
+
+/// Whether a client says that it takes trailers (RFC 9110, section 10.1.4).
+pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
+    tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// One line of cookies where HTTP/2 had made several (RFC 9113, section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let Entry::Occupied(entry) = headers.entry(header::COOKIE) else { return };
+    let (name, lines) = entry.remove_entry_mult();
+    let lines: Vec<HeaderValue> = lines.collect();
+    let lines: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(name, joined);
+    }
+}
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.1).
 pub(super) fn asks_for_websocket(request: &Parts) -> bool {
     let lists = |name, token: &str| {
         tokens(&request.headers, name).any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
@@ -308,6 +342,28 @@ mod tests {
         clean_response(&mut headers);
         let left: Vec<_> = headers.iter().map(|(_, value)| value).collect();
         assert_eq!(left, ["a=1; Path=/", "b=2"]);
+    }
+
+    #[test]
+    fn trailers_say_nothing_that_had_to_be_known_before() {
+        let sent =
+            ["grpc-status", "grpc-message", "set-cookie", "connection", "content-length", "Guestpass_Roles"];
+        let mut trailers: HeaderMap = sent
+            .iter()
+            .map(|name| (HeaderName::try_from(*name).unwrap(), HeaderValue::from_static("0")))
+            .collect();
+        clean_trailers(&mut trailers);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status", "grpc-message"]);
+    }
+
+    #[test]
+    fn cookies_on_several_lines_become_one() {
+        let mut headers = HeaderMap::new();
+        for line in ["a=1", "b=2; c=3", "d=4"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(line));
+        }
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3; d=4"]);
     }
 
     proptest! {

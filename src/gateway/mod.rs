@@ -22,6 +22,7 @@ pub mod authorize;
 pub mod headers;
 pub mod route;
 pub mod settings;
+pub mod upstream;
 
 mod answer;
 mod body;
@@ -33,8 +34,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tunnel;
-mod upstream;
+mod upload;
 mod watch;
+mod websocket;
 mod worker;
 
 use crate::clock::Clock;

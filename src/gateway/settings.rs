@@ -2,13 +2,13 @@
 
 use super::headers;
 use super::route::Host;
+use super::upstream::{self, Loader, Upstream};
 use crate::names::{AppName, RoleName};
 use http::HeaderName;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use url::Url;
 
 /// One app, as it is written.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -16,8 +16,8 @@ use url::Url;
 pub struct Settings {
     /// The host people reach it at: `wiki.example.com`; a port is compared only where one is named.
     pub host: String,
-    /// Where it really is: `http://host[:port]`.
-    pub upstream: String,
+    /// Where it really is.
+    pub upstream: upstream::Settings,
     /// What people call it; its name unless said.
     #[serde(default)]
     pub title: Option<String>,
@@ -56,15 +56,6 @@ pub enum Field {
     Account,
 }
 
-/// Where an app really is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// Host name or address.
-    pub host: Arc<str>,
-    /// TCP port.
-    pub port: u16,
-}
-
 /// One app, checked.
 #[derive(Debug)]
 pub struct App {
@@ -95,13 +86,19 @@ pub struct Mistake {
 
 impl Settings {
     /// The app called `name`, or every mistake there is.
-    pub fn check(self, name: AppName) -> Result<App, Vec<Mistake>> {
+    pub fn check(self, name: AppName, loader: Loader<'_>) -> Result<App, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let mut note = |at: &[&str], message: String| {
             mistakes.push(Mistake { at: at.iter().map(|&key| key.to_owned()).collect(), message });
         };
         let host = self.host.parse::<Host>().map_err(|error| note(&["host"], error.to_string())).ok();
-        let upstream = upstream(&self.upstream).map_err(|message| note(&["upstream"], message)).ok();
+        let upstream = loader.load(&self.upstream).map_err(|wrong| {
+            for Mistake { at, message } in wrong {
+                let below: Vec<&str> = at.iter().map(String::as_str).collect();
+                note(&[&["upstream"], &below[..]].concat(), message);
+            }
+        });
+        let upstream = upstream.ok();
         for (prefix, rule) in &self.routes {
             if let Err(message) = check_prefix(prefix) {
                 note(&["routes", prefix], message);
@@ -182,20 +179,6 @@ pub(super) fn is_ours(path: &str) -> bool {
     path.strip_prefix("/.guestpass").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn upstream(text: &str) -> Result<Upstream, String> {
-    let url = Url::parse(text).map_err(|error| format!("\"{text}\" is not a URL: {error}"))?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let anonymous = url.username().is_empty() && url.password().is_none();
-    match (url.scheme(), url.host_str(), url.port_or_known_default()) {
-        ("https", ..) => Err("https to an upstream is not supported yet".to_owned()),
-        ("http", Some(host), Some(port)) if bare && anonymous => {
-            let host = host.trim_start_matches('[').trim_end_matches(']').into();
-            Ok(Upstream { host, port })
-        }
-        _ => Err(format!("\"{text}\" is not http://host[:port]")),
-    }
-}
-
 impl<'de> Deserialize<'de> for Rule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(RuleVisitor)
@@ -232,10 +215,11 @@ impl<'de> Visitor<'de> for RuleVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::testing::check;
     use serde_json::json;
 
     fn app(value: serde_json::Value) -> Result<App, Vec<Mistake>> {
-        serde_json::from_value::<Settings>(value).unwrap().check("wiki".parse().unwrap())
+        check(serde_json::from_value(value).unwrap(), "wiki")
     }
 
     #[test]
@@ -263,16 +247,16 @@ mod tests {
         for (path, rule) in cases {
             assert_eq!(**wiki.rule(path), rule, "{path}");
         }
-        assert_eq!(&*wiki.upstream.host, "::1");
+        assert_eq!(wiki.upstream.to_string(), "[::1]:8080");
         let open = app(json!({ "host": "w", "upstream": "http://w", "routes": { "/": "public" } })).unwrap();
         assert_eq!((&**open.rule("/"), &**open.rule("/a/b")), (&Rule::Public, &Rule::Public));
-        assert_eq!((open.title.as_str(), open.upstream.port), ("wiki", 80));
+        assert_eq!((open.title.as_str(), open.upstream.to_string()), ("wiki", "w:80".to_owned()));
     }
 
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let mistakes = app(json!({
-            "host": "wiki example", "upstream": "https://wiki",
+            "host": "wiki example", "upstream": ["http://wiki", "ftp://wiki"],
             "routes": { "admin": "public", "/a%2fb": "public", "/x/": "public", "/b": { "roles": [] },
                         "/.guestpass/x": "public" },
             "headers": { "Cookie": "email", "Guestpass-Assertion": "name", "X User": "name", "X-User": "name" },
@@ -281,7 +265,7 @@ mod tests {
         let places: Vec<String> = mistakes.iter().map(|mistake| mistake.at.join(" ")).collect();
         let expected = [
             "host",
-            "upstream",
+            "upstream 1",
             "routes /.guestpass/x",
             "routes /a%2fb",
             "routes /b roles",
@@ -292,10 +276,6 @@ mod tests {
             "headers X User",
         ];
         assert_eq!(places, expected);
-        assert_eq!(mistakes[1].message, "https to an upstream is not supported yet");
-        for bad in ["ftp://wiki", "http://wiki/path", "http://u@wiki", "wiki:80"] {
-            assert!(app(json!({ "host": "w", "upstream": bad })).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::failure::Failure;
-use super::lane::Stream;
+use super::patient::Patient;
 use super::settings::Protocol;
 use super::tls::{Tls, agreed_on_h2};
 use crate::gateway::upload::FromClient;
@@ -10,15 +10,16 @@ use crate::loopback;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
 /// How many requests one HTTP/2 connection carries at a time, if the app allows as many.
-pub(super) const STREAMS: usize = 100;
+const STREAMS: usize = 100;
+/// What stands for a number of requests as long as the app has named none: not one that it could name.
+const UNSAID: usize = usize::MAX - 1;
 /// How much of an answer an HTTP/2 connection takes before the client has taken it, in bytes.
 const WINDOW: u32 = 512 * 1024;
 /// The same for all answers on a connection: so much that clients who do not read cannot hold up those who do.
@@ -41,8 +42,8 @@ pub(super) struct Peer {
 pub(super) enum Fresh {
     /// One request at a time.
     One(http1::SendRequest<FromClient>),
-    /// Many at once.
-    Many(http2::SendRequest<FromClient>, Stream),
+    /// So many at a time.
+    Many(http2::SendRequest<FromClient>, usize),
 }
 
 impl Peer {
@@ -76,30 +77,38 @@ async fn greet<T>(stream: T, h2: bool) -> Result<Fresh, Failure>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = TokioIo::new(stream);
-    if !h2 {
-        let (sender, connection) = http1::handshake(stream).await?;
-        tokio::spawn(connection.with_upgrades());
-        return Ok(Fresh::One(sender));
+    if h2 {
+        return greet_by_h2(stream).await;
     }
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+    let (sender, connection) = http1::handshake(TokioIo::new(Patient::new(stream))).await?;
+    tokio::spawn(connection.with_upgrades());
+    Ok(Fresh::One(sender))
+}
+
+/// The same by HTTP/2. An app begins by saying how many requests it takes at a time (RFC 9113, section 3.4);
+/// that is waited for, since those that are too many would wait for others that may never end.
+async fn greet_by_h2<T>(stream: T) -> Result<Fresh, Failure>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(ALL_WINDOWS)
+        .initial_max_send_streams(UNSAID)
         .max_send_buf_size(UNSENT)
         .max_header_list_size(HEAD_BYTES)
-        .handshake(stream)
+        .handshake(TokioIo::new(stream))
         .await?;
-    let streams = Stream::new(STREAMS.into());
-    let allowed = streams.clone();
-    tokio::spawn(async move {
-        let mut connection = pin!(connection);
-        poll_fn(|context| {
-            let ended = connection.as_mut().poll(context);
-            allowed.store(connection.current_max_send_streams(), Ordering::Relaxed);
-            ended
-        })
-        .await
-    });
-    Ok(Fresh::Many(sender, streams))
+    while connection.current_max_send_streams() == UNSAID {
+        // Nothing wakes us when it is said.
+        match timeout(Duration::from_millis(1), &mut connection).await {
+            Ok(Err(error)) => return Err(io::Error::other(error).into()),
+            Ok(Ok(())) => return Err(io::Error::other("it does not speak HTTP/2").into()),
+            Err(_) => {}
+        }
+    }
+    let allowed = connection.current_max_send_streams().clamp(1, STREAMS);
+    tokio::spawn(connection);
+    Ok(Fresh::Many(sender, allowed))
 }

@@ -4,11 +4,10 @@
 //! An HTTP/1.1 connection serves one request at a time and is away while it does. An HTTP/2 connection stays,
 //! and serves as many as the app allows.
 
-use super::connect::{Fresh, STREAMS};
+use super::connect::Fresh;
 use crate::gateway::upload::FromClient;
 use hyper::client::conn::{http1, http2};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -40,12 +39,13 @@ struct Idle {
 struct Shared {
     sender: http2::SendRequest<FromClient>,
     streams: Stream,
+    /// How many the app takes at a time.
+    allowed: usize,
     since: Instant,
 }
 
-/// One request on a shared connection: its owners are counted. It holds how many the app allows at a time, as far
-/// as it has said so.
-pub(super) type Stream = Arc<AtomicUsize>;
+/// One request on a shared connection; its owners are counted.
+pub(super) type Stream = Arc<()>;
 
 /// A connection for one request.
 pub(super) enum Taken {
@@ -84,9 +84,10 @@ impl Lane {
     pub(super) fn open(&self, fresh: Fresh) -> Taken {
         match fresh {
             Fresh::One(sender) => Taken::One(sender),
-            Fresh::Many(sender, streams) => {
+            Fresh::Many(sender, allowed) => {
+                let streams = Stream::default();
                 let share = Taken::Share(sender.clone(), streams.clone());
-                self.lock().shared.push(Shared { sender, streams, since: Instant::now() });
+                self.lock().shared.push(Shared { sender, streams, allowed, since: Instant::now() });
                 share
             }
         }
@@ -105,14 +106,12 @@ impl Lane {
 impl Kept {
     fn share(&mut self) -> Option<Taken> {
         self.shared.retain(|shared| {
-            let unused = Arc::strong_count(&shared.streams) <= 2 && shared.since.elapsed() >= KEEP;
+            let unused = Arc::strong_count(&shared.streams) == 1 && shared.since.elapsed() >= KEEP;
             !unused && !shared.sender.is_closed()
         });
-        let shared = self.shared.iter_mut().rev().find(|shared| {
-            let allowed = shared.streams.load(Ordering::Relaxed).min(STREAMS);
-            // The connection itself has two.
-            Arc::strong_count(&shared.streams) < allowed + 2
-        })?;
+        // One owner is this list.
+        let has_room = |shared: &&mut Shared| Arc::strong_count(&shared.streams) <= shared.allowed;
+        let shared = self.shared.iter_mut().rev().find(has_room)?;
         shared.since = Instant::now();
         Some(Taken::Share(shared.sender.clone(), shared.streams.clone()))
     }

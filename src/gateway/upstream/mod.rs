@@ -14,6 +14,7 @@ mod health;
 mod lane;
 mod loader;
 mod message;
+mod patient;
 mod registry;
 mod returning;
 mod settings;

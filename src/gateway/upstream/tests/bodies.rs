@@ -180,13 +180,13 @@ async fn what_is_too_long_is_refused_or_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_hang_up_say_nothing_of_an_app() {
     for (speaks, scheme) in schemes() {
-        let app = Served::by(speaks, |request: Request<Incoming>| async {
+        let read = |request: Request<Incoming>| async {
             let read = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
             Response::new(text(read.to_string()))
-        })
-        .await;
-        let other = super::app::named("other").await;
-        let way = Way::to(json!([format!("{scheme}://{}", app.address), other.url()])).await;
+        };
+        let (one, two) = (Served::by(speaks.clone(), read).await, Served::by(speaks, read).await);
+        let urls = [one, two].map(|app| format!("{scheme}://{}", app.address));
+        let way = Way::to(json!(urls)).await;
         for _ in 0..12 {
             let mut stream = way.connect().await;
             let head = format!("POST / HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: 1000\r\n\r\nsome");

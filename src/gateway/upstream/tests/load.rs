@@ -64,7 +64,11 @@ async fn a_reload_keeps_what_did_not_change() {
     let served = named("one").await;
     let registry = Registry::default();
     let first = app(&registry, json!(served.url()));
-    let ask = |app: Arc<App>| async { assert_eq!(Way::into(TERMS, app).await.status("/").await, 200) };
+    let ask = |app: Arc<App>| async {
+        let way = Way::into(TERMS, app).await;
+        assert_eq!(way.status("/").await, 200);
+        way.stop.cancel();
+    };
     ask(first.clone()).await;
     let second = app(&registry, json!([served.url(), "http://127.0.0.1:1"]));
     assert!(Arc::ptr_eq(&first.upstream.endpoints[0], &second.upstream.endpoints[0]));

@@ -35,6 +35,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Far longer than anything here takes, even on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -46,6 +47,7 @@ struct Way {
     terms: Terms,
     sessions: Sessions,
     address: SocketAddr,
+    stop: CancellationToken,
 }
 
 const TERMS: Terms = Terms {
@@ -67,8 +69,9 @@ impl Way {
     async fn into(terms: Terms, app: Arc<App>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let way = Self { app, terms, sessions: Sessions::for_tests().await, address };
-        tokio::spawn(way.clone().serve(listener));
+        let (sessions, stop) = (Sessions::for_tests().await, CancellationToken::new());
+        let way = Self { app, terms, sessions, address, stop: stop.clone() };
+        tokio::spawn(stop.run_until_cancelled_owned(way.clone().serve(listener)));
         way
     }
 

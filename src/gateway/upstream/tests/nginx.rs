@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::gateway::upstream::tests::load::load;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,6 +22,7 @@ impl Keys {
         let keys = Self { folder: tempfile::tempdir().unwrap() };
         for name in ["ca", "other-ca"] {
             let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
             keys.write(&format!("{name}.crt"), &ca.pem());
@@ -40,6 +43,7 @@ impl Keys {
     ) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![usage];
         let certificate = params.signed_by(&key, ca).unwrap();
         self.write(&format!("{file}.crt"), &certificate.pem());

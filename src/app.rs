@@ -101,6 +101,7 @@ impl App {
             clock: clock.clone(),
         }));
 
+        tasks.spawn(gateway::upstream::check(config.upstreams, stop.clone()));
         let routes = Arc::new(Routes::new(config.url.clone(), config.apps.into_values())?);
         let assertions = Arc::new(Assertions::new(routes.url(), key));
         let gateway = gateway::start(Gateway {

@@ -4,6 +4,7 @@ use super::tell::Tell;
 use super::{AccessLogAt, AppSettings, Config, Settings, is_placeholder};
 use crate::document::closest;
 use crate::gateway;
+use crate::gateway::upstream::{Loader, Registry};
 use crate::lifecycle;
 use crate::loopback::is_local;
 use crate::names::{AppName, ProviderName, RoleName, TargetName};
@@ -35,7 +36,10 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         apps: tell.names("apps").chain(settings.apps.keys().cloned()).collect(),
     };
     let policy = read_policies(&folder.join(&settings.policies), &known, tell);
-    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, tell);
+    let workers = settings.workers.unwrap_or_else(cores).max(1);
+    let upstreams = Registry::default();
+    let loader = Loader { folder, lanes: workers, registry: &upstreams };
+    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, loader, tell);
     if let Some(policy) = &policy {
         check_routes(&apps, policy, tell);
     }
@@ -51,13 +55,14 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
             "stdout" => AccessLogAt::Stdout,
             path => AccessLogAt::File(folder.join(path)),
         },
-        workers: settings.workers.unwrap_or_else(cores).max(1),
+        workers,
         lifecycle: lifecycle::Settings {
             lapse: settings.lapse.length(),
             session: settings.session.length.length(),
         },
         providers: settings.providers,
         apps,
+        upstreams,
         targets,
         app_targets,
         policy: policy?,
@@ -135,7 +140,12 @@ struct Apps {
     app_targets: BTreeMap<AppName, TargetName>,
 }
 
-fn check_apps(settings: BTreeMap<AppName, AppSettings>, url: &Url, tell: &mut Tell<'_>) -> Apps {
+fn check_apps(
+    settings: BTreeMap<AppName, AppSettings>,
+    url: &Url,
+    loader: Loader<'_>,
+    tell: &mut Tell<'_>,
+) -> Apps {
     let mut checked = Apps::default();
     if settings.is_empty() {
         tell.hint(&["apps"], "no app is protected", "name at least one below `apps:`");
@@ -159,7 +169,7 @@ fn check_apps(settings: BTreeMap<AppName, AppSettings>, url: &Url, tell: &mut Te
             checked.app_targets.insert(name.clone(), target.clone());
             checked.targets.insert(target, scim);
         }
-        if let Some(app) = check_app(&name, app, &here, &mut hosts, tell) {
+        if let Some(app) = check_app(&name, app, &here, loader, &mut hosts, tell) {
             checked.apps.insert(name.clone(), Arc::new(app));
         }
     }
@@ -170,11 +180,12 @@ fn check_app(
     name: &AppName,
     app: AppSettings,
     here: &[&str],
+    loader: Loader<'_>,
     hosts: &mut BTreeMap<String, String>,
     tell: &mut Tell<'_>,
 ) -> Option<gateway::App> {
     let plain = !app.headers.is_empty();
-    let app = match app.check(name.clone()) {
+    let app = match app.check(name.clone(), loader) {
         Ok(app) => app,
         Err(wrong) => {
             for mistake in wrong {

@@ -119,6 +119,8 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, issuer::Settings>,
     /// What is protected.
     pub apps: BTreeMap<AppName, Arc<gateway::App>>,
+    /// Where the apps are, for those who watch it.
+    pub upstreams: gateway::upstream::Registry,
     /// Where accounts live.
     pub targets: BTreeMap<TargetName, scim::Settings>,
     /// Which target has the accounts of which app.

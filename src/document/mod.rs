@@ -75,6 +75,10 @@ impl Node {
     fn child(&self, segment: Segment<'_>) -> Option<(Option<Place>, &Self)> {
         match (&self.children, segment) {
             (Children::List(items), Segment::Index(index)) => items.get(index).map(|node| (None, node)),
+            // A list has no keys: whoever knows the way as texts alone means the item of that number.
+            (Children::List(items), Segment::Key(key)) => {
+                items.get(key.parse::<usize>().ok()?).map(|node| (None, node))
+            }
             (Children::Mapping(entries), Segment::Key(key)) => {
                 entries.get(key).map(|(place, node)| (Some(*place), node))
             }

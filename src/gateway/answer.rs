@@ -126,12 +126,24 @@ pub(super) fn elsewhere(app: &App) -> Page {
 /// The app gave no answer.
 pub(super) fn upstream_unavailable(app: &App, failure: &Failure) -> Page {
     let status = match failure {
-        Failure::TooSlow => StatusCode::GATEWAY_TIMEOUT,
-        Failure::Connect(_) | Failure::Broken(_) | Failure::Switched => StatusCode::BAD_GATEWAY,
+        Failure::TooLarge => return too_large(app),
+        Failure::NoConnection(_) | Failure::NoAnswer(_) => StatusCode::GATEWAY_TIMEOUT,
+        Failure::Connect(_)
+        | Failure::Broken(_)
+        | Failure::Switched
+        | Failure::NotSwitched
+        | Failure::ClientGone => StatusCode::BAD_GATEWAY,
     };
     let title = format!("{} does not answer.", app.title);
     let detail = "You are signed in and may use it, but it can't be reached right now.";
     Page::new(status, "upstream_unavailable", title, detail).retry_after(5)
+}
+
+/// The request is longer than may be sent to `app`.
+fn too_large(app: &App) -> Page {
+    let title = format!("That is too much for {}.", app.title);
+    let detail = "What you sent is longer than what may be sent there.";
+    Page::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title, detail)
 }
 
 /// Something of ours broke.

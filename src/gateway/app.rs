@@ -1,7 +1,7 @@
 //! An app as the gate knows it: where it is, and which rule holds where in it.
 
 use super::settings::Unauthenticated;
-use super::upstream::Upstream;
+use super::upstream::{Timeouts, Upstream};
 use crate::host::Pattern;
 use crate::names::{AppName, RoleName};
 use http::uri::PathAndQuery;
@@ -72,7 +72,8 @@ pub struct Route {
 #[derive(Debug, Clone)]
 pub(super) struct Common {
     /// Where requests go; nowhere where another proxy carries them.
-    pub(super) upstream: Option<Upstream>,
+    pub(super) upstream: Option<Arc<Upstream>>,
+    pub(super) timeouts: Timeouts,
     pub(super) unauthenticated: Unauthenticated,
     /// In bytes.
     pub(super) body_limit: Option<u64>,
@@ -134,6 +135,14 @@ impl App {
             let methods = route.methods.iter().map(|(method, rule)| (&**prefix, Some(method), &**rule));
             std::iter::once((&**prefix, None, &*route.rule)).chain(methods)
         })
+    }
+}
+
+impl Common {
+    /// Whether requests go to the same place.
+    pub(super) fn goes_where(&self, other: &Self) -> bool {
+        let addresses = |common: &Self| common.upstream.as_ref().map(ToString::to_string);
+        addresses(self) == addresses(other)
     }
 }
 

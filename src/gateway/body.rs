@@ -1,50 +1,15 @@
-//! Bodies as they pass: typed, never collected.
+//! What a client is sent: typed, never collected.
 
 use super::upstream::Returning;
 use super::watch::Watch;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// Why a body broke off.
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// What a client sends, on its way to an app. Trailers are dropped: they come after the request was judged.
-pub(super) enum FromClient {
-    Nothing,
-    Sent(Incoming),
-}
-
-impl Body for FromClient {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self::Sent(body) = self.get_mut() else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(context));
-        Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::Sent(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Nothing => SizeHint::with_exact(0),
-            Self::Sent(body) => body.size_hint(),
-        }
-    }
-}
 
 /// What a client is sent.
 pub(super) enum ToClient {

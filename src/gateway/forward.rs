@@ -2,18 +2,34 @@
 //! may last as long as its permit.
 
 use super::assertion::Word;
-use super::body::{FromApp, FromClient, ToClient};
+use super::body::{FromApp, ToClient};
 use super::headers::{self, Client};
 use super::tunnel;
-use super::upstream::{Failure, Pool, Upstream};
+use super::upload::{Cut, FromClient};
+use super::upstream::{Failure, Timeouts, Upstream, Way};
 use super::watch::Watch;
-use http::{Request, Response, StatusCode};
+use super::websocket::Upgrade;
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
+
+/// What is asked of a request and its app.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// The number of the worker, from 0.
+    pub(super) lane: usize,
+    /// How long the app may take.
+    pub(super) timeouts: Timeouts,
+    /// How long the body of the request may be, in bytes.
+    pub(super) limit: Option<u64>,
+}
 
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
+///
+/// # Errors
+/// Why there is no answer. Nothing was sent where the failure is [`Failure::TooLarge`] and the length was said
+/// ahead.
 pub(super) async fn forward(
-    pool: &Pool,
+    terms: Terms,
     upstream: &Upstream,
     watch: Watch,
     word: Option<&Word>,
@@ -23,27 +39,47 @@ pub(super) async fn forward(
     let (mut parts, body) = request.into_parts();
     let permit = watch.permit.clone();
     let (app, route) = (permit.app(), permit.route());
-    let upgrade =
-        if headers::asks_for_websocket(&parts) { parts.extensions.remove::<OnUpgrade>() } else { None };
+    let upgrade = Upgrade::asked_for(&mut parts);
+    let is_h2 = parts.version == Version::HTTP_2;
+    let trailers = is_h2 && headers::takes_trailers(&parts.headers);
     headers::prepare(&mut parts.headers, (app, route), client, word.into_iter().flat_map(Word::headers));
-    if upgrade.is_some() {
-        headers::set_websocket(&mut parts.headers);
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut parts);
     }
-    let mut onward = Request::new(FromClient::Sent(body));
+    let body = match &upgrade {
+        // What an extended CONNECT carries is for the tunnel.
+        Some(_) => FromClient::Nothing,
+        None => FromClient::new(body, terms.limit).map_err(|cut| match cut {
+            Cut::TooLarge(_) => Failure::TooLarge,
+            Cut::Client(_) => Failure::ClientGone,
+        })?,
+    };
+    let mut onward = Request::new(body);
     *onward.method_mut() = parts.method;
     *onward.uri_mut() = route.onward(parts.uri);
     *onward.headers_mut() = parts.headers;
 
-    let mut response = pool.send(upstream, onward).await?;
+    let way = Way { lane: terms.lane, timeouts: terms.timeouts, upgrade: upgrade.is_some(), trailers };
+    let mut response = upstream.send(&way, onward).await?;
+    let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::clean_response(response.headers_mut());
     headers::edit(response.headers_mut(), &route.common.response);
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let client = upgrade.ok_or(Failure::Switched)?;
-        headers::set_websocket(response.headers_mut());
-        let app = hyper::upgrade::on(&mut response);
-        tokio::spawn(tunnel::run(client, app, watch));
-        return Ok(response.map(|_| ToClient::Page(Default::default())));
+    match upgrade {
+        Some(upgrade) if switched => {
+            let app = hyper::upgrade::on(&mut response);
+            let busy = response.body_mut().busy();
+            let (client, response) = upgrade.accept(response.map(|_| ToClient::Page(Default::default())))?;
+            tokio::spawn(async move {
+                tunnel::run(client, app, watch).await;
+                drop(busy);
+            });
+            Ok(response)
+        }
+        None if switched => Err(Failure::Switched),
+        Some(upgrade) if upgrade.is_refused_by(response.status()) => Err(Failure::NotSwitched),
+        _ => {
+            *response.version_mut() = Version::HTTP_11;
+            Ok(response.map(|body| ToClient::App(FromApp::new(body, watch))))
+        }
     }
-    *response.version_mut() = http::Version::HTTP_11;
-    Ok(response.map(|body| ToClient::App(FromApp::new(body, watch))))
 }

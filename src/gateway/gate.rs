@@ -6,14 +6,13 @@ use super::answer::{self, About};
 use super::app::{App, Rule};
 use super::authorize::{Permit, Refusal, Wanted, authorize};
 use super::body::ToClient;
-use super::forward::forward;
+use super::forward::{Terms, forward};
 use super::headers::Client;
 use super::memo::{Granted, Memo};
 use super::peer::Peer;
 use super::request_id::RequestIds;
 use super::route::{Asked, Place, Routes, is_websocket_over_http2, wanted};
 use super::settings::Unauthenticated;
-use super::upstream::Pool;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
@@ -34,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What one worker answers requests with.
 pub(super) struct Gate {
     pub(super) gateway: Arc<Gateway>,
-    pool: Pool,
+    /// The number of the worker, from 0.
+    lane: usize,
     cookie: Cookie,
     ids: RequestIds,
 }
@@ -194,9 +194,9 @@ impl Denied {
 }
 
 impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, lane: usize) -> Self {
         let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, pool: Pool::default(), cookie, ids: RequestIds::new() }
+        Self { gateway, lane, cookie, ids: RequestIds::new() }
     }
 
     /// What a request with these headers is granted; `host` is the one that is sent on.
@@ -278,7 +278,9 @@ impl Gate {
             https: asking.routes.is_https(),
             request_id: &asking.id,
         };
-        match forward(&self.pool, upstream, watch, granted.word.as_deref(), client, request).await {
+        let common = &granted.permit.route().common;
+        let terms = Terms { lane: self.lane, timeouts: common.timeouts, limit: common.body_limit };
+        match forward(terms, upstream, watch, granted.word.as_deref(), client, request).await {
             Ok(mut response) => {
                 if gateway.access_log.is_some() {
                     response.extensions_mut().insert(Outcome::Permitted(granted.permit.clone()));
@@ -286,7 +288,7 @@ impl Gate {
                 response
             }
             Err(failure) => {
-                tracing::warn!(app = %app.name, upstream = %upstream.host, %failure, "app does not answer: {failure}");
+                tracing::warn!(app = %app.name, %upstream, %failure, "app does not answer: {failure}");
                 about.answer(answer::upstream_unavailable(app, &failure))
             }
         }

@@ -139,8 +139,28 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request asks to become a WebSocket (RFC 6455, section 4.1). Nothing else is upgraded to: `h2c`
-/// would carry requests that nobody judges.
+/// Makes the trailers of an app's response those that go to the client. What says how a message is framed, or
+/// how it is to be treated, comes too late there (RFC 9110, section 6.5.1), and a cookie does, too.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    let late = [header::TRAILER, header::SET_COOKIE, header::CONTENT_TYPE, header::CONTENT_ENCODING];
+    for name in HOP_BY_HOP.iter().chain(&RESERVED).chain(&late) {
+        trailers.remove(name);
+    }
+    let ours = |name: &&HeaderName| {
+        ["guestpass-", "x-guestpass-"].iter().any(|prefix| begins_with(name.as_str(), prefix))
+    };
+    let forged: Vec<HeaderName> = trailers.keys().filter(ours).cloned().collect();
+    for name in forged {
+        trailers.remove(name);
+    }
+}
+
+/// Whether a client says that it takes trailers (RFC 9110, section 10.1.4).
+pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
+    tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Whether a request asks to become a WebSocket (RFC 6455, section 4.1).
 pub(super) fn asks_for_websocket(request: &Parts) -> bool {
     let lists = |name, token: &str| {
         tokens(&request.headers, name).any(|listed| listed.eq_ignore_ascii_case(token.as_bytes()))
@@ -351,6 +371,18 @@ mod tests {
         clean_response(&mut headers);
         let left: Vec<_> = headers.iter().map(|(_, value)| value).collect();
         assert_eq!(left, ["a=1; Path=/", "b=2"]);
+    }
+
+    #[test]
+    fn trailers_say_nothing_that_had_to_be_known_before() {
+        let sent =
+            ["grpc-status", "grpc-message", "set-cookie", "connection", "content-length", "Guestpass_Roles"];
+        let mut trailers: HeaderMap = sent
+            .iter()
+            .map(|name| (HeaderName::try_from(*name).unwrap(), HeaderValue::from_static("0")))
+            .collect();
+        clean_trailers(&mut trailers);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status", "grpc-message"]);
     }
 
     proptest! {

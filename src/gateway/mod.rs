@@ -25,6 +25,7 @@ pub mod headers;
 pub mod peer;
 pub mod route;
 pub mod settings;
+pub mod upstream;
 
 mod answer;
 mod body;
@@ -39,8 +40,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tunnel;
-mod upstream;
+mod upload;
 mod watch;
+mod websocket;
 mod worker;
 
 use crate::clock::Clock;

@@ -221,13 +221,12 @@ pub(super) fn wanted(uri: &Uri) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::settings::Settings;
+    use crate::gateway::testing::check;
     use serde_json::json;
 
     fn app(name: &str, host: &str, routes: serde_json::Value) -> Arc<App> {
         let settings = json!({ "host": host, "upstream": "http://127.0.0.1:1", "routes": routes });
-        let settings: Settings<()> = serde_json::from_value(settings).unwrap();
-        Arc::new(settings.check(name.parse().unwrap()).unwrap())
+        Arc::new(check(serde_json::from_value(settings).unwrap(), name).unwrap())
     }
 
     fn routes() -> Routes {

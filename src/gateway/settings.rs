@@ -8,7 +8,7 @@ pub use route::{RouteSettings, Unauthenticated};
 
 use super::app::{App, Common, Edits, Field, Rewrite, Route, Rule, is_ours, without_slash};
 use super::headers;
-use super::upstream::Upstream;
+use super::upstream::{self, Loader, Timeouts, Upstream};
 use crate::document::OneOrMore;
 use crate::host::Pattern;
 use crate::names::AppName;
@@ -17,7 +17,6 @@ use http::HeaderName;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use url::Url;
 
 /// One app, as it is written. What `accounts:` says is not for this room; `A` is whoever reads it.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,9 +24,12 @@ use url::Url;
 pub struct Settings<A> {
     /// The hosts people reach it at: `wiki.example.com`, `*.example.com`; a port is compared only where one is named.
     pub host: OneOrMore<Pattern>,
-    /// Where it really is: `http://host[:port]`. Without it guestpass judges for other proxies only.
+    /// Where it really is. Without it guestpass judges for other proxies only.
     #[serde(default)]
-    pub upstream: Option<String>,
+    pub upstream: Option<upstream::Settings>,
+    /// How long it may take; a route may say otherwise.
+    #[serde(default)]
+    pub timeouts: Timeouts,
     /// What people call it; its name unless said.
     #[serde(default)]
     pub title: Option<String>,
@@ -81,13 +83,14 @@ impl Notes {
 
 impl<A> Settings<A> {
     /// The app called `name`, or every mistake there is.
-    pub fn check(self, name: AppName) -> Result<App, Vec<Mistake>> {
+    pub fn check(self, name: AppName, loader: Loader<'_>) -> Result<App, Vec<Mistake>> {
         let mut notes = Notes(Vec::new());
         if self.host.0.is_empty() {
             notes.note(&["host"], "names no host");
         }
         let common = Common {
-            upstream: self.upstream.and_then(|text| upstream(&text, &["upstream"], &mut notes)),
+            upstream: self.upstream.and_then(|upstream| load(&upstream, &["upstream"], loader, &mut notes)),
+            timeouts: self.timeouts,
             unauthenticated: self.unauthenticated,
             body_limit: self.body_limit.map(Size::bytes),
             request: self.request_headers.check(&["request-headers"], &mut notes),
@@ -104,7 +107,7 @@ impl<A> Settings<A> {
         }
         let mut routes = HashMap::new();
         for (prefix, route) in self.routes {
-            let route = Arc::new(route.check(&prefix, &common, &mut notes));
+            let route = Arc::new(route.check(&prefix, &common, loader, &mut notes));
             routes.insert(Box::from(without_slash(&prefix)), route);
         }
         past_their_rule(&routes, &mut notes);
@@ -136,7 +139,7 @@ fn past_their_rule(routes: &HashMap<Box<str>, Arc<Route>>, notes: &mut Notes) {
         let Some(rewrite) = &route.rewrite else { continue };
         for (other, there) in routes {
             let alike = there.rule == route.rule && there.methods == route.methods;
-            let elsewhere = there.common.upstream != route.common.upstream || there.rewrite.is_some();
+            let elsewhere = !there.common.goes_where(&route.common) || there.rewrite.is_some();
             if other == prefix || other.is_empty() || alike || elsewhere {
                 continue;
             }
@@ -171,34 +174,32 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     }
 }
 
-fn upstream(text: &str, at: &[&str], notes: &mut Notes) -> Option<Upstream> {
-    parse_upstream(text).map_err(|message| notes.note(at, message)).ok()
-}
-
-fn parse_upstream(text: &str) -> Result<Upstream, String> {
-    let url = Url::parse(text).map_err(|error| format!("\"{text}\" is not a URL: {error}"))?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let anonymous = url.username().is_empty() && url.password().is_none();
-    match (url.scheme(), url.host_str(), url.port_or_known_default()) {
-        ("https", ..) => Err("https to an upstream is not supported yet".to_owned()),
-        ("http", Some(host), Some(port)) if bare && anonymous => {
-            let host = host.trim_start_matches('[').trim_end_matches(']').into();
-            Ok(Upstream { host, port })
+fn load(
+    settings: &upstream::Settings,
+    at: &[&str],
+    loader: Loader<'_>,
+    notes: &mut Notes,
+) -> Option<Arc<Upstream>> {
+    let told = |wrong: Vec<Mistake>| {
+        for Mistake { at: below, message } in wrong {
+            let below: Vec<&str> = below.iter().map(String::as_str).collect();
+            notes.note(&[at, &below].concat(), message);
         }
-        _ => Err(format!("\"{text}\" is not http://host[:port]")),
-    }
+    };
+    loader.load(settings).map(Arc::new).map_err(told).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gateway::settings::route::Allow;
+    use crate::gateway::testing::check;
     use http::Method;
     use serde_json::json;
     use std::collections::BTreeSet;
 
     fn app(value: serde_json::Value) -> Result<App, Vec<Mistake>> {
-        serde_json::from_value::<Settings<()>>(value).unwrap().check("wiki".parse().unwrap())
+        check(serde_json::from_value(value).unwrap(), "wiki")
     }
 
     #[test]
@@ -226,19 +227,15 @@ mod tests {
         for (path, rule) in cases {
             assert_eq!(*wiki.route(path).rule, rule, "{path}");
         }
-        assert_eq!(&*wiki.elsewhere.common.upstream.as_ref().unwrap().host, "::1");
         let open = app(json!({ "host": "w", "upstream": "http://w", "routes": { "/": "public" } })).unwrap();
         assert_eq!((&*open.route("/").rule, &*open.route("/a/b").rule), (&Rule::Public, &Rule::Public));
-        assert_eq!(
-            (open.title.as_str(), open.elsewhere.common.upstream.as_ref().unwrap().port),
-            ("wiki", 80)
-        );
+        assert_eq!(open.title, "wiki");
     }
 
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let mistakes = app(json!({
-            "host": "wiki.example.com", "upstream": "https://wiki",
+            "host": "wiki.example.com", "upstream": "ftp://wiki",
             "routes": { "admin": "public", "/a%2fb": "public", "/x/": "public", "/b": { "roles": [] },
                         "/.guestpass/x": "public" },
             "headers": { "Cookie": "email", "Guestpass-Assertion": "name", "X User": "name", "X-User": "name" },
@@ -257,7 +254,6 @@ mod tests {
             "routes admin",
         ];
         assert_eq!(places, expected);
-        assert_eq!(mistakes[0].message, "https to an upstream is not supported yet");
         for bad in ["ftp://wiki", "http://wiki/path", "http://u@wiki", "wiki:80"] {
             assert!(app(json!({ "host": "w", "upstream": bad })).is_err(), "{bad}");
         }

@@ -1,12 +1,14 @@
 //! What the tests of this room share.
 
 use super::app::App;
-use super::settings::Settings;
+use super::settings::{Mistake, Settings};
+use super::upstream::{Loader, Registry};
 use crate::account::Because;
 use crate::names::{IdentityId, SessionId, SignInId, UserId};
 use crate::session::{Access, Account, Held, Person, Session};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The host of the app that tests use.
@@ -21,8 +23,13 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 pub(super) fn app(more: Value) -> Arc<App> {
     let mut settings = json!({ "host": HOST, "upstream": "http://127.0.0.1:1", "title": "Wiki" });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let settings: Settings<()> = serde_json::from_value(settings).unwrap();
-    Arc::new(settings.check("wiki".parse().unwrap()).unwrap())
+    Arc::new(check(serde_json::from_value(settings).unwrap(), "wiki").unwrap())
+}
+
+/// The app that `settings` describe, for two workers.
+pub(super) fn check(settings: Settings<()>, name: &str) -> Result<App, Vec<Mistake>> {
+    let loader = Loader { folder: Path::new("."), lanes: 2, registry: &Registry::default() };
+    settings.check(name.parse().unwrap(), loader)
 }
 
 /// A live grant of `role` until so many seconds into the test's time.

@@ -68,7 +68,7 @@ pub fn start(mut gateway: Gateway) -> io::Result<Running> {
         .map(|number| {
             let (sockets, handed) = unbounded_channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let (gate, stop) = (Gate::new(gateway.clone()), gateway.stop.clone());
+            let (gate, stop) = (Gate::new(gateway.clone(), number), gateway.stop.clone());
             let running = threads.token();
             std::thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
                 runtime.block_on(work(Arc::new(gate), handed, stop));

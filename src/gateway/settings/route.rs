@@ -1,8 +1,7 @@
 //! What the configuration says of one part of an app.
 
-use super::{
-    Common, EditSettings, Edits, Notes, Rewrite, Route, Rule, check_prefix, upstream, without_slash,
-};
+use super::{Common, EditSettings, Edits, Notes, Rewrite, Route, Rule, check_prefix, load, without_slash};
+use crate::gateway::upstream::{self, Loader, Timeouts};
 use crate::names::RoleName;
 use crate::size::Size;
 use http::Method;
@@ -23,7 +22,9 @@ pub struct RouteSettings {
     /// Methods for which another rule holds.
     pub methods: BTreeMap<String, RuleSettings>,
     /// Where requests go instead.
-    pub upstream: Option<String>,
+    pub upstream: Option<upstream::Settings>,
+    /// How long the app may take.
+    pub timeouts: Option<Timeouts>,
     /// What takes the place of the prefix on the way to the app.
     pub rewrite: Option<String>,
     /// What somebody gets who is not signed in.
@@ -67,7 +68,7 @@ pub enum Unauthenticated {
 
 impl RouteSettings {
     /// The route below `prefix` in an app that says `common` for all of them.
-    pub(super) fn check(self, prefix: &str, common: &Common, notes: &mut Notes) -> Route {
+    pub(super) fn check(self, prefix: &str, common: &Common, loader: Loader<'_>, notes: &mut Notes) -> Route {
         let at = ["routes", prefix];
         let below = |key: &'static str| [at[0], at[1], key];
         if let Err(message) = check_prefix(prefix) {
@@ -108,12 +109,13 @@ impl RouteSettings {
         let request = edits(self.request_headers, "request-headers", &common.request);
         let response = edits(self.response_headers, "response-headers", &common.response);
         let upstream = match self.upstream {
-            Some(text) => upstream(&text, &below("upstream"), notes),
+            Some(upstream) => load(&upstream, &below("upstream"), loader, notes),
             None => common.upstream.clone(),
         };
         let unauthenticated = self.unauthenticated.unwrap_or(common.unauthenticated);
         let body_limit = self.body_limit.map(Size::bytes).or(common.body_limit);
-        let common = Common { upstream, unauthenticated, body_limit, request, response };
+        let timeouts = self.timeouts.unwrap_or(common.timeouts);
+        let common = Common { upstream, timeouts, unauthenticated, body_limit, request, response };
         Route { rule: Arc::new(rule), methods, rewrite, common }
     }
 }

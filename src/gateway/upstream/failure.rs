@@ -1,0 +1,62 @@
+//! Why an app gave no answer.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// Why an app gave no answer. In words for the log: a client gets a page that says nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum Failure {
+    /// Nobody is there, or the other side is not who it should be.
+    #[error("cannot connect: {0}")]
+    Connect(#[from] io::Error),
+    /// Nobody said whether anybody is there.
+    #[error("no connection within {0:?}")]
+    NoConnection(Duration),
+    /// It has the whole request, and is silent.
+    #[error("no answer within {0:?}")]
+    NoAnswer(Duration),
+    /// It hung up, or what it said is not HTTP.
+    #[error("broke off: {}", Chain(.0))]
+    Broken(#[from] hyper::Error),
+    /// It became another protocol though nobody had asked for that.
+    #[error("switched protocols without being asked")]
+    Switched,
+    /// It took a WebSocket for an ordinary request, or did not prove that it had read the request.
+    #[error("did not become a WebSocket")]
+    NotSwitched,
+    /// The request's body is longer than it may be. The client's doing.
+    #[error("the request's body is too long")]
+    TooLarge,
+    /// The client hung up. There is nobody to tell.
+    #[error("the client broke off")]
+    ClientGone,
+}
+
+impl Failure {
+    /// Whether it is the client's doing, and says nothing of the app.
+    pub(super) fn is_clients(&self) -> bool {
+        matches!(self, Self::TooLarge | Self::ClientGone)
+    }
+
+    /// Whether nobody was there at all, so that nothing of the request was read by anybody.
+    pub(super) fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::NoConnection(_))
+    }
+}
+
+/// An error with all that it came from: an HTTP library's own words say little.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

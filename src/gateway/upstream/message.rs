@@ -1,0 +1,53 @@
+//! A request in the form that its connection wants. Both can be made of either: which one it is to be shows
+//! only when there is a connection, and a second one may be of the other kind.
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Uri, header};
+
+/// As HTTP/1.1 has it: a path, and `Host` (RFC 9112, section 3.2.1).
+pub(super) fn to_http1<B>(request: &mut Request<B>) {
+    let Some(authority) = request.uri().authority() else { return };
+    if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request.headers_mut().remove(header::TE);
+    *request.uri_mut() = request.uri().path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+}
+
+/// As HTTP/2 has it: the whole address, and no `Host`; with `te: trailers` where the client takes them, without
+/// which gRPC is refused (RFC 9113, sections 8.2.2 and 8.3.1).
+pub(super) fn to_http2<B>(request: &mut Request<B>, tls: bool, trailers: bool) {
+    if trailers {
+        request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    let Some(host) = request.headers_mut().remove(header::HOST) else { return };
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.authority = Authority::try_from(host.as_bytes()).ok();
+    if parts.authority.is_some() {
+        parts.scheme = Some(if tls { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    }
+    // All three are there, or none.
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_its_meaning_in_either_form() {
+        let mut request =
+            Request::get("/a%20b?x=1").header("host", "wiki.example.com:8443").body(()).unwrap();
+        for _ in 0..2 {
+            to_http2(&mut request, true, true);
+            assert_eq!(request.uri(), "https://wiki.example.com:8443/a%20b?x=1");
+            assert_eq!((request.headers().get("host"), request.headers().len()), (None, 1));
+            assert_eq!(request.headers()["te"], "trailers");
+            to_http1(&mut request);
+            assert_eq!(request.uri(), "/a%20b?x=1");
+            assert_eq!(request.headers()["host"], "wiki.example.com:8443");
+            assert_eq!(request.headers().len(), 1);
+        }
+    }
+}

@@ -26,6 +26,9 @@ pub mod settings;
 mod answer;
 mod body;
 mod forward;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod path;
 #[cfg(test)]

@@ -183,8 +183,11 @@ fn without_ours(line: &HeaderValue) -> Option<HeaderValue> {
     if others.is_empty() { None } else { HeaderValue::from_bytes(&others.join(&b"; "[..])).ok() }
 }
 
-/// The name in `name=value; ...`.
+/// The name in `name=value; ...`. Where it is empty, browsers keep the value alone and send it as it is, and it may
+/// read as a name and a value (RFC 6265bis, section 5.8.3): then that is the name.
 fn cookie_name(pair: &[u8]) -> &[u8] {
+    let pair = pair.trim_ascii_start();
+    let pair = pair.strip_prefix(b"=").unwrap_or(pair);
     let end = pair.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(pair.len());
     pair[..end].trim_ascii()
 }
@@ -287,6 +290,7 @@ mod tests {
             ("guestpassport=1;a=\"x; guestpass=1; y\"", Some("guestpassport=1; a=\"x; y\"")),
             ("a=1;b=2", Some("a=1;b=2")),
             ("a=guestpass", Some("a=guestpass")),
+            ("a=1; =guestpass=2; = guestpass-nonce=3; ==guestpass=4", Some("a=1; ==guestpass=4")),
         ] {
             let left: Vec<(&str, &str)> = left.map(|left| ("cookie", left)).into_iter().collect();
             assert_eq!(prepared(&[("cookie", sent)]), with_ours(&left), "{sent}");
@@ -298,8 +302,13 @@ mod tests {
     #[test]
     fn an_app_sets_its_own_cookies_only() {
         let mut headers = HeaderMap::new();
-        for value in ["a=1; Path=/", "__Host-guestpass=evil; Path=/; Secure", "guestpass=; Max-Age=0", "b=2"]
-        {
+        for value in [
+            "a=1; Path=/",
+            "__Host-guestpass=evil; Path=/; Secure",
+            "guestpass=; Max-Age=0",
+            "= guestpass=evil",
+            "b=2",
+        ] {
             headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
         }
         headers.append("connection", HeaderValue::from_static("x-hop"));

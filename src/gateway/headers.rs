@@ -43,6 +43,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
+/// What says how long a message is. In another spelling it says so to a server that takes both for the same.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
 /// What says how long a message is, whom it is for or who sends it: never a plain identity header.
 const RESERVED: [HeaderName; 7] = [
     header::CONTENT_LENGTH,
@@ -149,6 +152,7 @@ fn is_our_word(name: &HeaderName, app: &App) -> bool {
     let name = name.as_str();
     OURS_BY_PREFIX.iter().any(|prefix| begins_with(name, prefix))
         || OURS_BY_NAME.iter().any(|ours| same(name, ours))
+        || FRAMING.iter().any(|framing| same(name, framing) && name != *framing)
         || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
 }
 
@@ -254,6 +258,8 @@ mod tests {
             ("Proxy", "http://evil"),
             ("Host", "evil"),
             ("Transfer-Encoding", "chunked"),
+            ("Transfer_Encoding", "chunked"),
+            ("content_length", "3"),
             ("TE", "trailers"),
             ("Trailer", "X-User"),
             ("Keep-Alive", "1"),

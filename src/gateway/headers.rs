@@ -100,9 +100,10 @@ pub(super) fn prepare<'a>(
     }
 }
 
-/// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, and no cookie
-/// under a name of ours.
+/// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, one length at the
+/// most, and no cookie under a name of ours.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
+    keep_one_length(headers);
     remove_hop_by_hop(headers);
     let is_ours = |value: &HeaderValue| cookie::is_ours(cookie_name(value.as_bytes()));
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
@@ -111,6 +112,22 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
         let kept: Vec<HeaderValue> = values.filter(|value| !is_ours(value)).collect();
         for value in kept {
             headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// Leaves one length, if any: chunks count for more than a length beside them (RFC 9112, section 6.3), and the same
+/// length said several times is one (RFC 9110, section 8.6). Different ones have been refused before.
+fn keep_one_length(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let (Some(line), more) = (lines.next(), lines.next().is_some()) else { return };
+    if more || line.as_bytes().contains(&b',') {
+        let first = line.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
+        if let Ok(length) = HeaderValue::from_bytes(first.trim_ascii()) {
+            headers.insert(header::CONTENT_LENGTH, length);
         }
     }
 }
@@ -323,6 +340,25 @@ mod tests {
         clean_response(&mut headers);
         let left: Vec<_> = headers.iter().map(|(_, value)| value).collect();
         assert_eq!(left, ["a=1; Path=/", "b=2"]);
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        for (sent, left) in [
+            (&[("content-length", "2")][..], Some("2")),
+            (&[("content-length", "2"), ("content-length", "2")], Some("2")),
+            (&[("content-length", "2 ,2")], Some("2")),
+            (&[("content-length", "2"), ("transfer-encoding", "chunked")], None),
+            (&[("transfer-encoding", "chunked"), ("content-length", "2")], None),
+        ] {
+            let headers = sent
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            let mut headers: HeaderMap = headers.collect();
+            clean_response(&mut headers);
+            let lengths: Vec<_> = headers.iter().map(|(_, value)| value.to_str().unwrap()).collect();
+            assert_eq!(lengths, Vec::from_iter(left), "{sent:?}");
+        }
     }
 
     proptest! {

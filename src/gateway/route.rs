@@ -27,6 +27,9 @@ pub enum BadRequest {
     /// `CONNECT`.
     #[error("tunnels to other hosts are not offered")]
     Connect,
+    /// `TRACE`: the answer would show a page what we say to the app (RFC 9110, section 9.3.8).
+    #[error("requests are not echoed")]
+    Trace,
 }
 
 /// A host, perhaps with a port: lower case, without a dot at the end.
@@ -164,6 +167,9 @@ impl Routes {
     pub fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Option<Asked>, BadRequest> {
         if method == Method::CONNECT {
             return Err(BadRequest::Connect);
+        }
+        if method == Method::TRACE {
+            return Err(BadRequest::Trace);
         }
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(sent), None) = (hosts.next(), hosts.next()) else { return Err(BadRequest::Host) };

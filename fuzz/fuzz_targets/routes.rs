@@ -12,6 +12,9 @@ fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines: Vec<&str> = text.split('\n').take(12).collect();
     let path = lines.pop().unwrap_or_default();
+    if !path.starts_with('/') {
+        return;
+    }
     lines.sort_unstable();
     lines.dedup();
     // Each prefix has a rule that nobody else has.

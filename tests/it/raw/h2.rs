@@ -66,7 +66,7 @@ impl<'a> Asked<'a> {
     }
 
     /// It is refused, one way or another, and the app hears nothing.
-    async fn is_refused(self) {
+    async fn comes_to_nothing(self) {
         let outcome = self.send().await;
         let shown: Vec<_> = self
             .fields
@@ -112,7 +112,7 @@ async fn a_field_cannot_become_two_lines() {
         ("upgrade", "websocket"),
         ("te", "chunked"),
     ] {
-        asked().and(name, value).is_refused().await;
+        asked().and(name, value).comes_to_nothing().await;
     }
     for (name, value) in [
         (":method", "GET /staff HTTP/1.1\r\nx: y"),
@@ -144,7 +144,7 @@ async fn a_field_cannot_become_two_lines() {
         (":authority", "echo.localhost\r\nx: y"),
         (":authority", "evil.example"),
     ] {
-        asked().set(name, value).is_refused().await;
+        asked().set(name, value).comes_to_nothing().await;
     }
     front.house.finish().await;
 }
@@ -159,22 +159,22 @@ async fn a_request_names_its_host_path_and_method_once() {
     let asked = || Asked::new(&front, &carla);
     for name in [":method", ":scheme", ":path", ":authority"] {
         let (_, value) = asked().fields.into_iter().find(|(found, _)| found == name.as_bytes()).unwrap();
-        asked().and(name, &value).is_refused().await;
-        asked().first(name, std::str::from_utf8(&value).unwrap()).is_refused().await;
-        asked().without(name).and(name, &value).is_refused().await;
+        asked().and(name, &value).comes_to_nothing().await;
+        asked().first(name, std::str::from_utf8(&value).unwrap()).comes_to_nothing().await;
+        asked().without(name).and(name, &value).comes_to_nothing().await;
     }
     for name in [":method", ":scheme", ":path"] {
-        asked().without(name).is_refused().await;
+        asked().without(name).comes_to_nothing().await;
     }
-    asked().first(":status", "200").is_refused().await;
-    asked().first(":protocol", "websocket").is_refused().await;
-    asked().first(":evil", "1").is_refused().await;
-    asked().first("x", "1").is_refused().await;
-    asked().without(":authority").is_refused().await;
+    asked().first(":status", "200").comes_to_nothing().await;
+    asked().first(":protocol", "websocket").comes_to_nothing().await;
+    asked().first(":evil", "1").comes_to_nothing().await;
+    asked().first("x", "1").comes_to_nothing().await;
+    asked().without(":authority").comes_to_nothing().await;
     for host in ["notes.localhost", "evil.example", "", "echo.localhost:1"] {
-        asked().and("host", host).is_refused().await;
+        asked().and("host", host).comes_to_nothing().await;
     }
-    asked().and("host", &front.host).and("host", &front.host).is_refused().await;
+    asked().and("host", &front.host).and("host", &front.host).comes_to_nothing().await;
     // One host, however it is named.
     for asked in
         [asked(), asked().and("host", &front.host), asked().set(":authority", front.host.to_uppercase())]
@@ -254,6 +254,6 @@ async fn a_cookie_in_crumbs_is_one_cookie() {
     assert_eq!(asked.send().await, Outcome::Status(200));
     let [sent] = &front.app.sent()[..] else { panic!("{:?}", front.app.sent()) };
     assert_eq!(sent.all("cookie"), ["a=1; b=2"]);
-    Asked::new(&front, &carla).without("cookie").and("x-user", "forged").is_refused().await;
+    Asked::new(&front, &carla).without("cookie").and("x-user", "forged").comes_to_nothing().await;
     front.house.finish().await;
 }

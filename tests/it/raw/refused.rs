@@ -1,7 +1,7 @@
 //! Who is refused reaches no app, is told why in a form they can read, and is never told more than that.
 
 use super::Front;
-use crate::harness::{CARLA, Hand, OTTO, Reply};
+use crate::harness::{CARLA, Hand, House, OTTO, Reply, soon};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -202,20 +202,37 @@ async fn a_hostile_cookie_header_costs_no_time_and_opens_nothing() {
     front.house.finish().await;
 }
 
+/// Spaces without end, as JSON.
+fn endless() -> axum::Router {
+    let answer = || async {
+        let chunk = axum::body::Bytes::from(vec![b' '; 1 << 16]);
+        let body = futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
+        ([("content-type", "application/json")], axum::body::Body::from_stream(body))
+    };
+    axum::Router::new().fallback(answer)
+}
+
 #[tokio::test]
 async fn a_provider_that_never_stops_talking_is_not_listened_to() {
     let front = Front::open().await;
     let mut hand = Hand::new();
     let asked = hand.follow(&front.house.echo_url, &front.house.provider_url).await.0;
     let back = hand.choose(&asked, CARLA).await;
-    let endless = || async {
-        let chunk = axum::body::Bytes::from(vec![b' '; 1 << 16]);
-        let body = futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
-        ([("content-type", "application/json")], axum::body::Body::from_stream(body))
-    };
-    front.house.provider.becomes(axum::Router::new().fallback(endless));
+    front.house.provider.becomes(endless());
     let (_, reply) = hand.follow(&back, "never").await;
     assert!(matches!(reply.status, 500..=599), "{} {}", reply.status, reply.text);
     assert!(reply.text.len() < 20_000 && front.app.sent().is_empty());
     front.house.finish().await;
+}
+
+#[tokio::test]
+async fn a_target_that_never_stops_talking_is_not_listened_to_and_opens_nothing() {
+    let mut house = House::open().await;
+    house.scim.becomes(endless());
+    let page = house.sign_in(&house.browser(), &house.notes_url, CARLA).await;
+    assert_eq!(page.status.as_u16(), 503, "{}", page.text);
+    soon(|| async { house.kept().await.first().is_some_and(|account| account.attempts > 0).then_some(()) })
+        .await;
+    assert_eq!(house.pages.seen(), []);
+    house.end().await;
 }

@@ -54,7 +54,7 @@ impl Question {
             let method = method.map_err(|_| BadRequest::Target)?;
             ((method, only(headers, &URI)?), canonical(only(headers, &HOST)?, None)?)
         };
-        if !target.starts_with('/') || method == Method::CONNECT {
+        if !target.starts_with('/') || matches!(method, Method::CONNECT | Method::TRACE) {
             return Err(BadRequest::Target);
         }
         Ok(Self {

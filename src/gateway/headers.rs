@@ -45,6 +45,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
+/// What says how long a message is. In another spelling it says so to a server that takes both for the same.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
 /// What says how long a message is, whom it is for or who sends it: never a plain identity header.
 const RESERVED: [HeaderName; 8] = [
     header::CONTENT_LENGTH,
@@ -124,9 +127,10 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &Edits) {
     edits.set.iter().for_each(|(name, value)| drop(headers.insert(name.clone(), value.clone())));
 }
 
-/// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, and no cookie
-/// under a name of ours.
+/// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, one length at the
+/// most, and no cookie under a name of ours.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
+    keep_one_length(headers);
     remove_hop_by_hop(headers);
     let is_ours = |value: &HeaderValue| cookie::is_ours(cookie_name(value.as_bytes()));
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
@@ -158,6 +162,22 @@ pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
 /// Whether a client says that it takes trailers (RFC 9110, section 10.1.4).
 pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Leaves one length, if any: chunks count for more than a length beside them (RFC 9112, section 6.3), and the same
+/// length said several times is one (RFC 9110, section 8.6). Different ones have been refused before.
+fn keep_one_length(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let (Some(line), more) = (lines.next(), lines.next().is_some()) else { return };
+    if more || line.as_bytes().contains(&b',') {
+        let first = line.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
+        if let Ok(length) = HeaderValue::from_bytes(first.trim_ascii()) {
+            headers.insert(header::CONTENT_LENGTH, length);
+        }
+    }
 }
 
 /// Whether a request asks to become a WebSocket (RFC 6455, section 4.1).
@@ -195,10 +215,11 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 fn is_our_word(name: &HeaderName, app: &App) -> bool {
     let name = name.as_str();
     // Most headers do not even begin like one of these.
-    let perhaps = matches!(name.as_bytes(), [b'f' | b'g' | b'p' | b't' | b'x', ..]);
+    let perhaps = matches!(name.as_bytes(), [b'c' | b'f' | b'g' | b'p' | b't' | b'x', ..]);
     let ours = perhaps
         && (OURS_BY_PREFIX.iter().any(|prefix| begins_with(name, prefix))
-            || OURS_BY_NAME.iter().any(|ours| same(name, ours)));
+            || OURS_BY_NAME.iter().any(|ours| same(name, ours))
+            || FRAMING.iter().any(|framing| same(name, framing) && name != *framing));
     ours || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
 }
 
@@ -212,36 +233,30 @@ fn begins_with(name: &str, prefix: &str) -> bool {
     name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| normal(a) == normal(b))
 }
 
-/// What is left is one line: over HTTP/2 cookies come one by one (RFC 9113, section 8.2.3), and apps may read one line
-/// alone.
+/// Leaves the cookies that are not ours, on one line: HTTP/2 sends them in crumbs, and HTTP/1.1 must not (RFC 9113,
+/// section 8.2.3).
 fn remove_our_cookies(headers: &mut HeaderMap) {
     let mentions = |line: &HeaderValue| line.as_bytes().windows(9).any(|bytes| bytes == b"guestpass");
     let mut lines = headers.get_all(header::COOKIE).iter();
-    let fine = lines.next().is_none_or(|first| !mentions(first)) && lines.next().is_none();
-    if fine {
+    if lines.next().is_none_or(|line| !mentions(line)) && lines.next().is_none() {
         return;
     }
     let Entry::Occupied(entry) = headers.entry(header::COOKIE) else { return };
     let (name, lines) = entry.remove_entry_mult();
-    let kept: Vec<HeaderValue> = lines.filter_map(|line| without_ours(&line)).collect();
-    let joined = kept.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
-    if let Ok(line) = HeaderValue::from_bytes(&joined)
-        && !kept.is_empty()
-    {
+    let lines: Vec<HeaderValue> = lines.collect();
+    let pairs = lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let others = pairs.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty());
+    let others: Vec<&[u8]> = others.filter(|pair| !cookie::is_ours(cookie_name(pair))).collect();
+    if let (false, Ok(line)) = (others.is_empty(), HeaderValue::from_bytes(&others.join(&b"; "[..]))) {
         headers.insert(name, line);
     }
 }
 
-/// The cookies of one line that are not ours; `None` if none is left.
-fn without_ours(line: &HeaderValue) -> Option<HeaderValue> {
-    let pairs = line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    let others: Vec<&[u8]> =
-        pairs.filter(|pair| !pair.is_empty() && !cookie::is_ours(cookie_name(pair))).collect();
-    if others.is_empty() { None } else { HeaderValue::from_bytes(&others.join(&b"; "[..])).ok() }
-}
-
-/// The name in `name=value; ...`.
+/// The name in `name=value; ...`. Where it is empty, browsers keep the value alone and send it as it is, and it may
+/// read as a name and a value (RFC 6265bis, section 5.8.3): then that is the name.
 fn cookie_name(pair: &[u8]) -> &[u8] {
+    let pair = pair.trim_ascii_start();
+    let pair = pair.strip_prefix(b"=").unwrap_or(pair);
     let end = pair.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(pair.len());
     pair[..end].trim_ascii()
 }
@@ -314,6 +329,8 @@ mod tests {
             ("Proxy", "http://evil"),
             ("Host", "evil"),
             ("Transfer-Encoding", "chunked"),
+            ("Transfer_Encoding", "chunked"),
+            ("content_length", "3"),
             ("TE", "trailers"),
             ("Trailer", "X-User"),
             ("Keep-Alive", "1"),
@@ -350,19 +367,27 @@ mod tests {
             ("guestpassport=1;a=\"x; guestpass=1; y\"", Some("guestpassport=1; a=\"x; y\"")),
             ("a=1;b=2", Some("a=1;b=2")),
             ("a=guestpass", Some("a=guestpass")),
+            ("a=1; =guestpass=2; = guestpass-nonce=3; ==guestpass=4", Some("a=1; ==guestpass=4")),
         ] {
             let left: Vec<(&str, &str)> = left.map(|left| ("cookie", left)).into_iter().collect();
             assert_eq!(prepared(&[("cookie", sent)]), with_ours(&left), "{sent}");
         }
         let twice = [("cookie", "a=1; guestpass=x"), ("cookie", "guestpass=y"), ("cookie", "b=2")];
         assert_eq!(prepared(&twice), with_ours(&[("cookie", "a=1; b=2")]));
+        let crumbs = [("cookie", "a=1"), ("cookie", "b=2")];
+        assert_eq!(prepared(&crumbs), with_ours(&[("cookie", "a=1; b=2")]));
     }
 
     #[test]
     fn an_app_sets_its_own_cookies_only() {
         let mut headers = HeaderMap::new();
-        for value in ["a=1; Path=/", "__Host-guestpass=evil; Path=/; Secure", "guestpass=; Max-Age=0", "b=2"]
-        {
+        for value in [
+            "a=1; Path=/",
+            "__Host-guestpass=evil; Path=/; Secure",
+            "guestpass=; Max-Age=0",
+            "= guestpass=evil",
+            "b=2",
+        ] {
             headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
         }
         headers.append("connection", HeaderValue::from_static("x-hop"));
@@ -383,6 +408,25 @@ mod tests {
             .collect();
         clean_trailers(&mut trailers);
         assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status", "grpc-message"]);
+    }
+
+    #[test]
+    fn an_answer_has_one_length() {
+        for (sent, left) in [
+            (&[("content-length", "2")][..], Some("2")),
+            (&[("content-length", "2"), ("content-length", "2")], Some("2")),
+            (&[("content-length", "2 ,2")], Some("2")),
+            (&[("content-length", "2"), ("transfer-encoding", "chunked")], None),
+            (&[("transfer-encoding", "chunked"), ("content-length", "2")], None),
+        ] {
+            let headers = sent
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            let mut headers: HeaderMap = headers.collect();
+            clean_response(&mut headers);
+            let lengths: Vec<_> = headers.iter().map(|(_, value)| value.to_str().unwrap()).collect();
+            assert_eq!(lengths, Vec::from_iter(left), "{sent:?}");
+        }
     }
 
     proptest! {

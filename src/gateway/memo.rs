@@ -46,7 +46,7 @@ impl Memo {
         let (headers, uri) = (request.headers(), request.uri());
         let alike = Arc::ptr_eq(routes, before)
             && uri.authority().is_none()
-            && request.method() != Method::CONNECT
+            && !matches!(*request.method(), Method::CONNECT | Method::TRACE)
             && only(headers, &header::HOST) == Some(Some(host))
             && only(headers, &header::COOKIE) == Some(cookie.as_ref())
             && granted.holds(now);

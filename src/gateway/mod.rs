@@ -31,6 +31,9 @@ mod answer;
 mod body;
 mod forward;
 mod forward_auth;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod memo;
 mod path;

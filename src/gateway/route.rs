@@ -27,6 +27,9 @@ pub enum BadRequest {
     /// `CONNECT`.
     #[error("tunnels to other hosts are not offered")]
     Connect,
+    /// `TRACE`: the answer would show a page what we say to the app (RFC 9110, section 9.3.8).
+    #[error("requests are not echoed")]
+    Trace,
 }
 
 /// Every host we answer for, and what is there.
@@ -118,6 +121,9 @@ impl Routes {
     pub fn find<B>(&self, request: &Request<B>) -> Result<Option<Asked>, BadRequest> {
         if request.method() == Method::CONNECT && !is_websocket_over_http2(request) {
             return Err(BadRequest::Connect);
+        }
+        if request.method() == Method::TRACE {
+            return Err(BadRequest::Trace);
         }
         let Named { name, port, sent } = named(request)?;
         self.find_at(&name, port, request.uri().path(), sent)

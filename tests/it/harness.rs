@@ -1,14 +1,18 @@
 //! guestpass with everything around it, in one test: `House::open`, what is to be shown, `finish`.
 
 mod counterpart;
+mod frames;
 mod hand;
 mod operator;
 mod process;
+mod raw;
 mod site;
 
 pub(crate) use counterpart::{Mood, next};
+pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::Hand;
 pub(crate) use process::{Process, guestpass};
+pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
 
 use guestpass::app::App;

@@ -10,4 +10,5 @@ mod harness;
 mod house;
 mod operators;
 mod outage;
+mod raw;
 mod sign_in;

@@ -1,0 +1,45 @@
+//! A door for the fuzz targets in `fuzz/`, to what is private here. Built for them alone.
+
+use super::app::App;
+use super::headers::{self, Client};
+use super::settings::Settings;
+use super::upstream::{Loader, Registry};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What [`prepare`] says to the app about a request, by name and value.
+pub const WORDS: [(&str, &str); 6] = [
+    ("guestpass-assertion", "signed"),
+    ("x-forwarded-for", "192.0.2.7"),
+    ("x-forwarded-host", "wiki.example.com"),
+    ("x-forwarded-proto", "https"),
+    ("x-request-id", "wiki.example.com"),
+    ("x-user", "c-17"),
+];
+
+/// The app called `name` that `settings` describe, if they are right.
+pub fn app(name: &str, settings: Settings<()>) -> Option<Arc<App>> {
+    let loader = Loader { folder: Path::new("."), lanes: 1, registry: &Registry::default() };
+    settings.check(name.parse().ok()?, loader).ok().map(Arc::new)
+}
+
+/// Makes the headers of a request those that go to `app`, with [`WORDS`] as ours.
+pub fn prepare(headers: &mut HeaderMap, app: &App) {
+    let host = HeaderValue::from_static("wiki.example.com");
+    let client = Client {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        host: &host,
+        https: true,
+        request_id: &host,
+    };
+    let said = [WORDS[0], WORDS[5]]
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    headers::prepare(headers, (app, app.route("/")), client, said.iter().map(|(name, value)| (name, value)));
+}
+
+/// Makes the headers of an app's answer those that go to the client.
+pub fn clean_response(headers: &mut HeaderMap) {
+    headers::clean_response(headers);
+}

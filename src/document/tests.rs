@@ -142,6 +142,15 @@ warning: odd
 }
 
 #[test]
+fn an_item_is_found_by_its_number_however_that_is_written() {
+    let doc = Document::parse("a.yaml", "upstream:\n  at: [one, two]\n").unwrap();
+    let place = |path: &[Segment<'_>]| (doc.at(path).line, doc.at(path).column);
+    assert_eq!(place(&["upstream".into(), "at".into(), "1".into()]), (2, 13));
+    assert_eq!(place(&["upstream".into(), "at".into(), 1.into()]), (2, 13));
+    assert_eq!(place(&["upstream".into(), "at".into(), "2".into()]), (2, 7));
+}
+
+#[test]
 fn scalars_are_what_they_look_like() {
     let doc =
         Document::parse("g.yaml", "[2026-03-02, 2026-03-02T09:00Z, 1, 1.5, true, ~, '1', no, 30d, 007x]")

@@ -9,6 +9,7 @@ use super::upload::{Cut, FromClient};
 use super::upstream::{Failure, Timeouts, Upstream, Way};
 use super::watch::Watch;
 use super::websocket::Upgrade;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -46,14 +47,14 @@ pub(super) async fn forward(
     if let Some(upgrade) = &upgrade {
         upgrade.ask(&mut parts);
     }
-    let body = match &upgrade {
-        // What an extended CONNECT carries is for the tunnel.
-        Some(_) => FromClient::Nothing,
-        None => FromClient::new(body, terms.limit).map_err(|cut| match cut {
-            Cut::TooLarge(_) => Failure::TooLarge,
-            Cut::Client(_) => Failure::ClientGone,
-        })?,
-    };
+    let body = FromClient::new(body, terms.limit).map_err(|cut| match cut {
+        Cut::TooLarge(_) => Failure::TooLarge,
+        Cut::Client(_) => Failure::ClientGone,
+    })?;
+    if is_h2 && matches!(body, FromClient::Nothing) {
+        // An app would take the next request for what this one says is still to come.
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     let mut onward = Request::new(body);
     *onward.method_mut() = parts.method;
     *onward.uri_mut() = route.onward(parts.uri);

@@ -109,22 +109,28 @@ impl Endpoint {
                 return Err(Unanswered { failure, again: Some(Box::new(request)) });
             }
         };
-        self.ask(lane, fresh, way, request).await.map_err(|broken| broken.failure.into())
+        let asked = self.ask(lane, fresh, way, request).await;
+        asked.map_err(|broken| Unanswered { failure: broken.failure, again: broken.again })
     }
 
     /// A connection that nothing was sent on, or a share of one. Who could share waits while one is being opened.
     async fn open(&self, lane: &Lane, way: &Way) -> Result<Taken, Failure> {
-        let may_share = !way.upgrade && self.may_share();
-        let opening = if may_share { Some(lane.opening.lock().await) } else { None };
-        if may_share && let Some(kept @ Taken::Share(..)) = lane.take(false) {
-            return Ok(kept);
+        let mut opening = None;
+        if !way.upgrade && self.may_share() {
+            let first = lane.opening.lock().await;
+            if let Some(share) = lane.share() {
+                return Ok(share);
+            }
+            // While we waited it may have turned out that there is nothing to share.
+            opening = self.may_share().then_some(first);
         }
         let fresh = self.peer.connect(way.upgrade).await?;
-        if may_share {
+        if !way.upgrade {
             self.prefers_http1.store(matches!(fresh, Fresh::One(_)), Ordering::Relaxed);
         }
+        let taken = lane.open(fresh);
         drop(opening);
-        Ok(lane.open(fresh))
+        Ok(taken)
     }
 
     fn may_share(&self) -> bool {

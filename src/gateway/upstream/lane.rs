@@ -71,6 +71,11 @@ impl Lane {
             .map(|idle| Taken::One(idle.sender))
     }
 
+    /// A share of a connection that has room.
+    pub(super) fn share(&self) -> Option<Taken> {
+        self.lock().share()
+    }
+
     /// Takes back a connection that is ready for another request.
     pub(super) fn put(&self, sender: http1::SendRequest<FromClient>) {
         let idle = &mut self.lock().idle;

@@ -22,7 +22,7 @@ pub(in crate::gateway) struct Returning {
     home: Home,
     /// Where there is a choice of endpoints, the one that is busy with this.
     taken: Option<health::Taken>,
-    idle: Option<Idle>,
+    idle: Option<Box<Idle>>,
 }
 
 /// What becomes of the connection.
@@ -53,7 +53,7 @@ struct Idle {
 
 impl Returning {
     pub(super) fn new(body: Incoming, home: Home, idle: Option<Duration>) -> Self {
-        let idle = idle.map(|limit| Idle { limit, waits: false, timer: Box::pin(sleep(limit)) });
+        let idle = idle.map(|limit| Box::new(Idle { limit, waits: false, timer: Box::pin(sleep(limit)) }));
         Self { body, ended: false, home, taken: None, idle }
     }
 

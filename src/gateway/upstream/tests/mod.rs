@@ -3,6 +3,7 @@
 mod app;
 mod balance;
 mod bodies;
+mod grpc;
 mod load;
 mod multiplexed;
 mod nginx;

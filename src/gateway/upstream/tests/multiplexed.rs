@@ -149,6 +149,23 @@ async fn a_connection_that_is_going_away_loses_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_length_that_is_not_kept_takes_nothing_from_the_next_request() {
+    let app = Served::by(Speaks::Http1, echo).await;
+    let way = Way::to(json!(app.url())).await;
+    let mut client = client(&way).await;
+    for _ in 0..3 {
+        let mut short = get("/short");
+        short.headers_mut().insert("content-length", HeaderValue::from_static("50"));
+        // Refused, or sent on without that length.
+        if let Ok(answer) = client.send_request(short).await {
+            let said = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(!said.windows(14).any(|bytes| bytes == b"content-length"));
+        }
+        assert!(body(&way.get("/next").await.1).starts_with("GET /next HTTP/1.1\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_gives_up_gives_its_place_back() {
     let app = Served::by(Speaks::H2(100), |request| async move {
         if request.uri().path() == "/wait" {

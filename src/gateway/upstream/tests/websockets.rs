@@ -7,7 +7,7 @@ use super::*;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, StatusCode};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -22,7 +22,7 @@ async fn parrot(mut request: Request<Incoming>) -> Response<super::app::Body> {
         return Response::builder().status(StatusCode::IM_A_TEAPOT).body(text("no key")).unwrap();
     };
     if path == "/plain" {
-        return Response::new(text("hello"));
+        return Response::new(text(request.into_body().collect().await.unwrap().to_bytes()));
     }
     if path == "/no" {
         return Response::builder().status(StatusCode::FORBIDDEN).body(text("not you")).unwrap();
@@ -102,6 +102,23 @@ async fn an_app_that_does_not_become_a_websocket_opens_none() {
     // By HTTP/2 any success would say that it is open.
     assert_eq!(by_h2(&way, "/plain").await.status(), 502);
     assert_eq!(by_h2(&way, "/liar").await.status(), 502);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_beside_an_upgrade_stays_with_its_request() {
+    let app = Served::by(Speaks::Http1, parrot).await;
+    let way = Way::to(json!(app.url())).await;
+    let smuggled = "GET /no HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = format!(
+        "GET /plain HTTP/1.1\r\nhost: {HOST}\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\
+         sec-websocket-key: a\r\ncontent-length: {}\r\n\r\n{smuggled}",
+        smuggled.len()
+    );
+    for _ in 0..2 {
+        let (status, answer) = way.raw(&request).await;
+        assert!(status == 200 && body(&answer) == smuggled, "{answer}");
+    }
+    assert_eq!((app.hits(), way.status("/").await), (2, 418));
 }
 
 #[tokio::test(flavor = "multi_thread")]

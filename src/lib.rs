@@ -11,6 +11,7 @@ pub mod loopback;
 pub mod names;
 pub mod page;
 pub mod seal;
+pub mod socket;
 pub mod span;
 pub mod telemetry;
 

@@ -4,7 +4,7 @@
 use super::assertion::Word;
 use super::body::{FromApp, FromClient, ToClient};
 use super::headers::{self, Client};
-use super::tunnel;
+use super::tunnel::{self, Tunnels};
 use super::upstream::{Failure, Pool};
 use super::watch::Watch;
 use http::{Request, Response, StatusCode, Uri};
@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
 pub(super) async fn forward(
     pool: &Pool,
+    tunnels: &Tunnels,
     watch: Watch,
     word: Option<&Word>,
     client: Client<'_>,
@@ -38,7 +39,7 @@ pub(super) async fn forward(
         let client = upgrade.ok_or(Failure::Switched)?;
         headers::set_websocket(response.headers_mut());
         let app = hyper::upgrade::on(&mut response);
-        tokio::spawn(tunnel::run(client, app, watch));
+        tunnels.spawn(tunnel::run(client, app, watch));
         return Ok(response.map(|_| ToClient::Page(Default::default())));
     }
     *response.version_mut() = http::Version::HTTP_11;

@@ -6,8 +6,10 @@ use super::authorize::{Permit, Refusal, authorize};
 use super::body::ToClient;
 use super::forward::forward;
 use super::headers::Client;
+use super::listen::Peer;
 use super::route::{Asked, Place};
 use super::settings::{App, Rule};
+use super::tunnel::Tunnels;
 use super::upstream::Pool;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
@@ -16,7 +18,6 @@ use crate::session::{Session, Unavailable, Visit};
 use axum::body::Body as RouterBody;
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -30,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Gate {
     gateway: Arc<Gateway>,
     pool: Pool,
+    tunnels: Tunnels,
     cookie: Cookie,
 }
 
@@ -51,13 +53,13 @@ impl From<Unavailable> for Denied {
 }
 
 impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, tunnels: Tunnels) -> Self {
         let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, pool: Pool::default(), cookie }
+        Self { gateway, pool: Pool::default(), tunnels, cookie }
     }
 
-    /// Answers one request of the client at `peer`.
-    pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<ToClient> {
+    /// Answers one request of `peer`.
+    pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<ToClient> {
         let reader = Reader::of(request.method(), request.headers());
         let found = self.gateway.routes.find(request.method(), request.uri(), request.headers());
         let about = About { reader, app: None, path: request.uri().path(), session: None };
@@ -69,10 +71,10 @@ impl Gate {
         match place {
             Place::App(app) => self.at_app(&app, &host, peer, reader, request).await,
             Place::Ours => {
-                self.at_ours(Visit { app: None, client: peer.ip() }, request.map(RouterBody::new)).await
+                self.at_ours(Visit { app: None, client: peer.address }, request.map(RouterBody::new)).await
             }
             Place::Beside(app) => {
-                let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
+                let visit = Visit { app: Some(app.name.clone()), client: peer.address };
                 self.at_ours(visit, request.map(RouterBody::new)).await
             }
         }
@@ -82,7 +84,7 @@ impl Gate {
         &self,
         app: &Arc<App>,
         host: &HeaderValue,
-        peer: SocketAddr,
+        peer: &Peer,
         reader: Reader,
         request: Request<Incoming>,
     ) -> Response<ToClient> {
@@ -93,7 +95,7 @@ impl Gate {
         let permit = match self.permit(app, uri.path(), token.as_deref()).await {
             Ok(permit) => permit,
             Err(Denied { why: Why::Refused(Refusal::SignIn), .. }) if reader == Reader::Person => {
-                let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
+                let visit = Visit { app: Some(app.name.clone()), client: peer.address };
                 return self.at_ours(visit, to_sign_in(&uri, request)).await;
             }
             Err(Denied { why, session }) => {
@@ -112,8 +114,8 @@ impl Gate {
             }
         };
         let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
-        let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
-        match forward(&self.pool, watch, word.as_deref(), client, request).await {
+        let client = Client { address: peer.address, host, https: gateway.routes.is_https() };
+        match forward(&self.pool, &self.tunnels, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {
                 tracing::warn!(app = %app.name, upstream = %app.upstream.host, %failure, "app does not answer: {failure}");

@@ -166,7 +166,14 @@ impl Routes {
             return Err(BadRequest::Connect);
         }
         let mut hosts = headers.get_all(header::HOST).iter();
-        let (Some(sent), None) = (hosts.next(), hosts.next()) else { return Err(BadRequest::Host) };
+        let sent = match (hosts.next(), hosts.next(), uri.authority()) {
+            (Some(sent), None, _) => sent.clone(),
+            // HTTP/2 names the host in the target (RFC 9113, section 8.3.1).
+            (None, None, Some(authority)) => {
+                HeaderValue::try_from(authority.as_str()).map_err(|_| BadRequest::Host)?
+            }
+            _ => return Err(BadRequest::Host),
+        };
         let text = sent.to_str().map_err(|_| BadRequest::Host)?;
         let (name, port) = split(text).ok_or(BadRequest::Host)?;
         if let Some(authority) = uri.authority() {

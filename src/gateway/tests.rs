@@ -1,5 +1,6 @@
 //! The gate over real sockets, on raw bytes where a client library would tidy the request.
 
+use super::listen::Patience;
 use super::testing::{HOST, at, held, session};
 use super::*;
 use crate::identity::SigningKey;
@@ -32,7 +33,7 @@ struct Front {
     address: SocketAddr,
     sessions: Sessions,
     clock: Clock,
-    stop: CancellationToken,
+    drain: Drain,
     running: Running,
     key: Value,
 }
@@ -47,15 +48,20 @@ impl Front {
             "headers": { "X-User": "subject" },
         }));
         let key = SigningKey::generate().unwrap();
-        let (sessions, clock, stop) =
-            (Sessions::for_tests().await, Clock::turned(at(0)), CancellationToken::new());
+        let (sessions, clock, drain) = (Sessions::for_tests().await, Clock::turned(at(0)), Drain::default());
         let sign_in = |Extension(visit): Extension<Visit>, request: Request| async move {
             (StatusCode::SEE_OTHER, [("location", format!("{}#{}", request.uri(), visit.client))])
         };
         let public = key.public_jwk();
         let url = "http://access.example.com".parse().unwrap();
         let running = super::start(Gateway {
-            listeners: vec![listener],
+            entrance: Entrance {
+                listeners: vec![listener.into()],
+                trusted: Vec::new(),
+                most: 100,
+                patience: Patience::default(),
+                finish: SOON,
+            },
             workers: 2,
             routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
             sessions: sessions.clone(),
@@ -65,10 +71,10 @@ impl Front {
                 .route("/", get(|| async { "ours" })),
             main: Handle::current(),
             clock: clock.clone(),
-            stop: stop.clone(),
+            drain: drain.clone(),
         })
         .unwrap();
-        Self { address, sessions, clock, stop, running, key: public }
+        Self { address, sessions, clock, drain, running, key: public }
     }
 
     fn hold(&self, grants: Vec<Held>, account: Account) {
@@ -369,7 +375,7 @@ async fn a_stop_lets_requests_finish_and_ends_tunnels() {
     stream.write_all(ask.as_bytes()).await.unwrap();
     read_until(&mut stream, "data: one").await.unwrap();
     let idle = front.connect().await;
-    front.stop.cancel();
+    front.drain.close();
     wiki.go_on.notify_one();
     read_until(&mut stream, "data: two").await.unwrap();
     timeout(SOON, front.running.finished()).await.unwrap();
@@ -380,7 +386,7 @@ async fn a_stop_lets_requests_finish_and_ends_tunnels() {
     front.hold(vec![held("reader", 60)], Account::NotNeeded);
     let mut socket = open_socket(&front).await;
     assert!(says_back(&mut socket).await);
-    front.stop.cancel();
+    front.drain.close();
     assert!(is_cut(&mut socket).await);
     timeout(SOON, front.running.finished()).await.unwrap();
 }

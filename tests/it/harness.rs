@@ -68,7 +68,7 @@ impl House {
         let config = Config::load(&self.site.config(), &mut mistakes);
         let config = config.unwrap_or_else(|| panic!("{mistakes}"));
         let listener = TcpListener::bind(self.site.front).unwrap();
-        self.app = Some(App::start(config, vec![listener], self.site.clock.clone()).await.unwrap());
+        self.app = Some(App::start(config, vec![listener.into()], self.site.clock.clone()).await.unwrap());
     }
 
     pub(crate) async fn stop(&mut self) {

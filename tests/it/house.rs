@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of each floor, from the ground up; the walls are below all of them.
 const FLOORS: [(&str, &[&str]); 6] = [
-    ("the walls", &["clock", "document", "loopback", "names", "page", "seal", "span", "telemetry"]),
+    ("the walls", &["clock", "document", "loopback", "names", "page", "seal", "socket", "span", "telemetry"]),
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),
     ("the second floor", &["lifecycle", "session"]),

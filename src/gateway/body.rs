@@ -1,11 +1,11 @@
 //! Bodies as they pass: typed, never collected.
 
+use super::listen::{BrokenOff, Timely};
 use super::upstream::Returning;
 use super::watch::Watch;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -15,17 +15,17 @@ pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What a client sends, on its way to an app. Trailers are dropped: they come after the request was judged.
 pub(super) enum FromClient {
     Nothing,
-    Sent(Incoming),
+    Sent(Timely),
 }
 
 impl Body for FromClient {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokenOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let Self::Sent(body) = self.get_mut() else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(context));
         Poll::Ready(frame.filter(|frame| frame.as_ref().map_or(true, Frame::is_data)))

@@ -4,11 +4,11 @@
 use super::assertion::Word;
 use super::body::{FromApp, FromClient, ToClient};
 use super::headers::{self, Client};
+use super::listen::Timely;
 use super::tunnel::{self, Tunnels};
 use super::upstream::{Failure, Pool};
 use super::watch::Watch;
 use http::{Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
@@ -18,7 +18,7 @@ pub(super) async fn forward(
     watch: Watch,
     word: Option<&Word>,
     client: Client<'_>,
-    request: Request<Incoming>,
+    request: Request<Timely>,
 ) -> Result<Response<ToClient>, Failure> {
     let (mut parts, body) = request.into_parts();
     let app = watch.permit.app().clone();

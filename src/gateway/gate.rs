@@ -6,7 +6,7 @@ use super::authorize::{Permit, Refusal, authorize};
 use super::body::ToClient;
 use super::forward::forward;
 use super::headers::Client;
-use super::listen::Peer;
+use super::listen::{Peer, Timely};
 use super::route::{Asked, Place};
 use super::settings::{App, Rule};
 use super::tunnel::Tunnels;
@@ -60,6 +60,7 @@ impl Gate {
 
     /// Answers one request of `peer`.
     pub(super) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<ToClient> {
+        let request = request.map(|body| Timely::new(body, self.gateway.entrance.patience.body));
         let reader = Reader::of(request.method(), request.headers());
         let found = self.gateway.routes.find(request.method(), request.uri(), request.headers());
         let about = About { reader, app: None, path: request.uri().path(), session: None };
@@ -86,7 +87,7 @@ impl Gate {
         host: &HeaderValue,
         peer: &Peer,
         reader: Reader,
-        request: Request<Incoming>,
+        request: Request<Timely>,
     ) -> Response<ToClient> {
         let gateway = &self.gateway;
         let token = self.cookie.find(request.headers()).map(str::to_owned);
@@ -175,7 +176,7 @@ impl Gate {
 }
 
 /// The page that sends a person to sign in, and knows where they wanted to go.
-fn to_sign_in(uri: &Uri, request: Request<Incoming>) -> Request<RouterBody> {
+fn to_sign_in(uri: &Uri, request: Request<Timely>) -> Request<RouterBody> {
     let wanted = uri.path_and_query().map_or("/", |wanted| wanted.as_str());
     let to: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
     let (mut parts, _) = request.into_parts();

@@ -17,6 +17,7 @@ use guestpass::config::Config;
 use guestpass::demo::browser::{Answer, Browser};
 use guestpass::demo::notes::Account;
 use guestpass::document::Mistakes;
+use guestpass::gateway::listen::Drain;
 use guestpass::store::{AccountRow, GrantRow};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +74,17 @@ impl House {
 
     pub(crate) async fn stop(&mut self) {
         self.app.take().unwrap().stop().await;
+    }
+
+    /// Stops guestpass as SIGTERM does: announced.
+    pub(crate) async fn leave(&mut self) {
+        self.app().announce().await;
+        self.stop().await;
+    }
+
+    /// How far it is on its way out.
+    pub(crate) fn drain(&self) -> Drain {
+        self.app().drain().clone()
     }
 
     /// Stops guestpass and starts it again, with the same store and the files as they are now.

@@ -23,6 +23,7 @@ pub mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod timely;
 mod tls;
 
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use tls::Tls;
 
 pub(super) use accept::{Crowd, Handed, accept};
 pub(super) use attend::Attendant;
+pub(super) use timely::{BrokenOff, Timely};
 
 /// Where clients come in, and what they may take.
 pub struct Entrance {
@@ -44,13 +46,13 @@ pub struct Entrance {
     pub trusted: Vec<TrustedProxy>,
     /// How many connections may be open.
     pub most: usize,
-    /// How long a client may take before it asks.
+    /// How long a client may take.
     pub patience: Patience,
     /// How long requests may take to finish once nothing more is accepted.
     pub finish: Duration,
 }
 
-/// How long a client may take before it asks.
+/// How long a client may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For a PROXY protocol header and for a TLS handshake, each.
@@ -58,10 +60,13 @@ pub struct Patience {
     /// For the head of a request, and between requests. Longer than what load balancers keep connections for, so that
     /// they and not we close first.
     pub head: Duration,
+    /// For each piece of a request's body.
+    pub body: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { greeting: Duration::from_secs(10), head: Duration::from_secs(75) }
+        let seconds = Duration::from_secs;
+        Self { greeting: seconds(10), head: seconds(75), body: seconds(60) }
     }
 }

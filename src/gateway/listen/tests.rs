@@ -1,6 +1,7 @@
 //! Clients of every kind at real sockets: curl, openssl, and raw bytes where they would tidy them.
 
 mod crowd;
+mod frames;
 mod introduced;
 mod limits;
 mod secured;

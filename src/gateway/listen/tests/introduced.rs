@@ -47,7 +47,9 @@ async fn who_is_not_trusted_or_names_nobody_is_not_heard() {
     assert_eq!(front.raw(&closing()).await, "");
 
     let front = proxied("127.0.0.1").await;
-    for wrong in [&closing()[..], b"PROXY TCP4 1.2.3.4\r\n", b"PROXY UNKNOWN \n", &[b'P'; 200]] {
+    for wrong in
+        [&closing()[..], b"PROXY TCP4 1.2.3.4\r\n", b"\r\n\r\n\0\r\nQUIT\n\x22\x11\0\0", &[b'P'; 200]]
+    {
         assert_eq!(front.raw(wrong).await, "", "{wrong:?}");
     }
     // Where nobody is to be introduced, a header is a bad request.

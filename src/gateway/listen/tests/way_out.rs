@@ -1,5 +1,6 @@
 //! How the gateway leaves: announced, then closed, and nothing that was under way is lost.
 
+use super::frames::*;
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,4 +73,27 @@ async fn what_does_not_end_in_time_is_cut_off() {
     front.drain.close();
     timeout(SOON, front.running.finished()).await.unwrap();
     assert!(!rest(&mut stream).await.contains("at last"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_is_told_to_go_and_what_it_asked_before_it_heard_is_answered() {
+    let front = Front::open().await;
+    let mut stream = front.connect().await;
+    let get = |stream: u32| frame(HEADERS, END_STREAM | END_HEADERS, stream, &get_in_hpack());
+    stream.write_all(&[hello(), get(1)].concat()).await.unwrap();
+    let mut said = Vec::new();
+    let seen = async |stream: &mut TcpStream, said: &mut Vec<u8>, so: &dyn Fn(&[Frame]) -> bool| {
+        while !so(&frames(said)) {
+            let read = timeout(SOON, stream.read_buf(said)).await.expect("it is not said");
+            assert_ne!(read.unwrap(), 0, "{:?}", frames(said));
+        }
+    };
+    let answered =
+        |on: u32| move |frames: &[Frame]| frames.iter().any(|frame| frame.0 == DATA && frame.1 == on);
+    seen(&mut stream, &mut said, &answered(1)).await;
+    front.drain.leave();
+    seen(&mut stream, &mut said, &|frames| frames.iter().any(|frame| frame.0 == GOAWAY)).await;
+    // The client has not said that it heard, so it may have sent this before.
+    stream.write_all(&get(3)).await.unwrap();
+    seen(&mut stream, &mut said, &answered(3)).await;
 }

@@ -47,12 +47,12 @@ async fn haproxy(folder: &std::path::Path, servers: [(&House, &Check); 2]) -> Op
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     let mut configuration = format!(
-        "defaults\n mode http\n retries 0\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\
+        "defaults\n mode http\n retries 0\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n timeout check 10s\n\
          listen front\n bind {address}\n option httpchk GET /readyz\n http-reuse always\n"
     );
     for (number, (house, check)) in servers.into_iter().enumerate() {
         let (at, check) = (house.front, check.address.port());
-        configuration += &format!(" server s{number} {at} check port {check} inter 50ms fall 1 rise 1\n");
+        configuration += &format!(" server s{number} {at} check port {check} inter 100ms fall 1 rise 1\n");
     }
     let path = folder.join("haproxy.cfg");
     std::fs::write(&path, configuration).unwrap();
@@ -72,7 +72,7 @@ async fn two_gateways_restarted_in_turn_under_load_lose_no_request() {
     let mut houses = Vec::new();
     for _ in 0..2 {
         let site = Site::new(Clock::system()).await;
-        site.change("guestpass.yaml", "announce: 0s", "announce: 1s");
+        site.change("guestpass.yaml", "announce: 0s", "announce: 2s");
         houses.push((House::of(site).await, Check::open()));
     }
     for (house, check) in &houses {

@@ -166,11 +166,13 @@ impl Routes {
             return Err(BadRequest::Connect);
         }
         let mut hosts = headers.get_all(header::HOST).iter();
+        let named;
         let sent = match (hosts.next(), hosts.next(), uri.authority()) {
-            (Some(sent), None, _) => sent.clone(),
+            (Some(sent), None, _) => sent,
             // HTTP/2 names the host in the target (RFC 9113, section 8.3.1).
             (None, None, Some(authority)) => {
-                HeaderValue::try_from(authority.as_str()).map_err(|_| BadRequest::Host)?
+                named = HeaderValue::try_from(authority.as_str()).map_err(|_| BadRequest::Host)?;
+                &named
             }
             _ => return Err(BadRequest::Host),
         };

@@ -9,6 +9,7 @@ mod crash;
 mod ends;
 mod harness;
 mod house;
+mod listeners;
 mod operators;
 mod outage;
 mod sign_in;

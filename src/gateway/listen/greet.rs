@@ -61,7 +61,9 @@ pub(super) async fn greet(
         let http2 = within(patience.head, speaks_http2(&mut socket)).await?;
         return Ok(Guest { stream: Stream::Clear(socket), peer, http2 });
     };
-    let stream = within(patience.greeting, async { Ok(Box::new(tls.accept(socket).await?)) }).await?;
+    // In a box, so that whoever speaks in the clear holds no room for it.
+    let handshake = Box::pin(async { Ok(Box::new(tls.accept(socket).await?)) });
+    let stream = within(patience.greeting, handshake).await?;
     let peer = Peer { tls: Some(tls::told(&stream)), ..peer };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
     Ok(Guest { stream: Stream::Tls(stream), peer, http2 })

@@ -54,15 +54,15 @@ impl Listener {
     }
 
     /// The same place, with TLS.
-    #[must_use]
-    pub fn with_tls(mut self, tls: Arc<Tls>) -> Self {
+    #[cfg(test)]
+    pub(super) fn with_tls(mut self, tls: Arc<Tls>) -> Self {
         self.way.tls = Some(tls);
         self
     }
 
     /// The same place, where a PROXY protocol header comes first.
-    #[must_use]
-    pub fn with_proxy_protocol(mut self) -> Self {
+    #[cfg(test)]
+    pub(super) fn with_proxy_protocol(mut self) -> Self {
         self.way.proxy_protocol = true;
         self
     }

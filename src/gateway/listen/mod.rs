@@ -34,6 +34,9 @@ pub use listener::Listener;
 pub use peer::{Peer, Secured, TrustedProxy};
 pub use tls::Tls;
 
+#[cfg(fuzzing)]
+pub(super) use proxy::{Reading, read as read_introduction};
+
 pub(super) use accept::{Crowd, Handed, accept};
 pub(super) use attend::Attendant;
 pub(super) use timely::{BrokenOff, Timely};

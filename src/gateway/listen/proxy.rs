@@ -16,7 +16,7 @@ const FIXED: usize = 16;
 
 /// What the first bytes of a connection are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(in crate::gateway) enum Reading {
     /// The beginning of a header, or nothing yet.
     Incomplete,
     /// A header.
@@ -30,7 +30,7 @@ pub(super) enum Reading {
 
 /// Bytes that are no header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub(in crate::gateway) enum Malformed {
     #[error("what came first is no PROXY protocol header")]
     NotAHeader,
     #[error("the PROXY protocol header is longer than {LONGEST} bytes")]
@@ -43,7 +43,7 @@ pub(super) enum Malformed {
 ///
 /// # Errors
 /// As soon as no further byte could make a header of them.
-pub(super) fn read(bytes: &[u8]) -> Result<Reading, Malformed> {
+pub(in crate::gateway) fn read(bytes: &[u8]) -> Result<Reading, Malformed> {
     let begins = |whole: &[u8]| whole.starts_with(&bytes[..bytes.len().min(whole.len())]);
     if begins(SIGNATURE) {
         if bytes.len() < FIXED { Ok(Reading::Incomplete) } else { version_2(bytes) }

@@ -26,26 +26,38 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 const HOST: &str = "access.example.com";
 const SOON: Duration = Duration::from_secs(10);
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: access.example.com\r\n\r\n";
 
+/// What `/slow` waits for.
+struct Slow {
+    asked: AtomicUsize,
+    go_on: Semaphore,
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        Self { asked: AtomicUsize::new(0), go_on: Semaphore::new(0) }
+    }
+}
+
 /// A gateway with pages of its own that tell who asks.
 struct Front {
     address: SocketAddr,
     drain: Drain,
     running: Running,
-    /// Lets `/slow` answer.
-    go_on: Arc<Notify>,
+    slow: Arc<Slow>,
 }
 
 fn entrance(listener: impl Into<Listener>) -> Entrance {
@@ -58,12 +70,13 @@ fn entrance(listener: impl Into<Listener>) -> Entrance {
     }
 }
 
-async fn gateway(entrance: Entrance, go_on: Arc<Notify>) -> Gateway {
+async fn gateway(entrance: Entrance, slow: Arc<Slow>) -> Gateway {
     let who = |Extension(visit): Extension<Visit>, request: Request| async move {
         format!("{:?} {}\n", request.version(), visit.client)
     };
-    let slow = move || async move {
-        go_on.notified().await;
+    let wait = move || async move {
+        slow.asked.fetch_add(1, Ordering::Relaxed);
+        slow.go_on.acquire().await.unwrap().forget();
         "at last\n"
     };
     let url = format!("https://{HOST}").parse().unwrap();
@@ -75,7 +88,7 @@ async fn gateway(entrance: Entrance, go_on: Arc<Notify>) -> Gateway {
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
         pages: Router::new()
             .route("/", get(who))
-            .route("/slow", get(slow))
+            .route("/slow", get(wait))
             .route("/large", get(|| async { vec![b'x'; 100_000] }))
             .route("/count", post(|body: Bytes| async move { body.len().to_string() })),
         main: Handle::current(),
@@ -95,10 +108,10 @@ impl Front {
         let address = bound.local_addr().unwrap();
         let mut entrance = entrance(listener(bound.into()));
         more(&mut entrance);
-        let go_on = Arc::new(Notify::new());
-        let gateway = gateway(entrance, go_on.clone()).await;
+        let slow = Arc::<Slow>::default();
+        let gateway = gateway(entrance, slow.clone()).await;
         let drain = gateway.drain.clone();
-        Self { address, drain, running: start(gateway).unwrap(), go_on }
+        Self { address, drain, running: start(gateway).unwrap(), slow }
     }
 
     async fn connect(&self) -> TcpStream {

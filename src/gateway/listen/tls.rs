@@ -90,7 +90,7 @@ fn verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Clien
         roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
-    Ok(verifier.allow_unauthenticated().build().map_err(|error| unusable(error.to_string()))?)
+    verifier.allow_unauthenticated().build().map_err(|error| unusable(error.to_string()))
 }
 
 fn config(

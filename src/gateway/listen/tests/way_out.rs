@@ -37,17 +37,11 @@ async fn what_is_under_way_is_finished_after_the_last_was_accepted() {
         streams.push(stream);
     }
     let by_http_2 = is_there("curl").then(|| front.curl("/slow", &["--http2-prior-knowledge"]));
+    let expected = streams.len() + usize::from(by_http_2.is_some());
     let leave = async {
-        let expected = streams.len() + usize::from(is_there("curl"));
-        until(|| front.running.connections().iter().sum::<usize>() == expected).await;
-        // Connected is not asked: the pages' side tells.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        until(|| front.slow.asked.load(Ordering::Relaxed) == expected).await;
         front.drain.close();
-        assert!(TcpStream::connect(front.address).await.is_err() || !front.drain.is_ready());
-        for _ in 0..expected {
-            front.go_on.notify_one();
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        front.slow.go_on.add_permits(expected);
     };
     let asked = async {
         match by_http_2 {
@@ -69,7 +63,7 @@ async fn what_does_not_end_in_time_is_cut_off() {
         Front::with(|listener| listener, |entrance| entrance.finish = Duration::from_millis(50)).await;
     let mut stream = front.connect().await;
     stream.write_all(b"GET /slow HTTP/1.1\r\nhost: access.example.com\r\n\r\n").await.unwrap();
-    until(|| front.running.connections().iter().sum::<usize>() == 1).await;
+    until(|| front.slow.asked.load(Ordering::Relaxed) == 1).await;
     front.drain.close();
     timeout(SOON, front.running.finished()).await.unwrap();
     assert!(!rest(&mut stream).await.contains("at last"));

@@ -2,7 +2,8 @@
 
 use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
-use crate::gateway::{self, AccessLog, Assertions, Gateway, Routes, Trusted};
+use crate::gateway::listen::{self, Drain, Entrance, Listener, Patience};
+use crate::gateway::{self, AccessLog, Assertions, Gateway, Routes};
 use crate::issuer::Issuer;
 use crate::lifecycle::{self, Lifecycle};
 use crate::names::AppName;
@@ -13,7 +14,6 @@ use crate::store::Store;
 use crate::{admin, oidc, portal};
 use anyhow::Context;
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -21,13 +21,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// How long requests and background work may take to finish once we are asked to stop.
-const FINISH: Duration = Duration::from_secs(15);
+/// How long background work may take to finish once requests have.
+const FINISH: Duration = Duration::from_secs(5);
 
 /// A gateway that runs.
 pub struct App {
     store: Store,
     gateway: gateway::Running,
+    drain: Drain,
+    announce: Duration,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -39,7 +41,7 @@ impl App {
     /// # Errors
     /// Where the store cannot be opened, the operators' socket cannot be bound, or a client cannot be made. A
     /// provider or target that does not answer is no error: it may later.
-    pub async fn start(config: Config, listeners: Vec<TcpListener>, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, listeners: Vec<Listener>, clock: Clock) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, config.sealer, clock.now())
             .await
             .with_context(|| format!("cannot open the store {}", config.store.display()))?;
@@ -104,13 +106,19 @@ impl App {
         tasks.spawn(gateway::upstream::check(config.upstreams, stop.clone()));
         let routes = Arc::new(Routes::new(config.url.clone(), config.apps.into_values())?);
         let assertions = Arc::new(Assertions::new(routes.url(), key));
+        let drain = Drain::default();
+        let most = config.connections.most.map(usize::from);
         let gateway = gateway::start(Gateway {
-            listeners,
+            entrance: Entrance {
+                listeners,
+                trusted: config.trusted_proxies,
+                most: most.unwrap_or_else(|| listen::most_connections(listen::descriptors())),
+                patience: Patience::default(),
+                finish: config.shutdown.finish.0,
+            },
             workers: config.workers,
             routes,
             sessions,
-            trusted: Trusted::default(),
-            asked: false,
             access_log: match &config.access_log {
                 AccessLogAt::Nowhere => None,
                 AccessLogAt::Stdout => Some(AccessLog::to_stdout()?),
@@ -122,9 +130,9 @@ impl App {
             pages,
             main: Handle::current(),
             clock,
-            stop: stop.clone(),
+            drain: drain.clone(),
         })?;
-        Ok(Self { store, gateway, tasks, stop })
+        Ok(Self { store, gateway, drain, announce: config.shutdown.announce.0, tasks, stop })
     }
 
     /// The store, for those who watch: the demo and the tests.
@@ -132,13 +140,28 @@ impl App {
         &self.store
     }
 
-    /// Stops accepting, lets what is under way finish, then closes the store.
+    /// The gateway, for those who count.
+    pub fn gateway(&self) -> &gateway::Running {
+        &self.gateway
+    }
+
+    /// Whether requests are welcome.
+    pub fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Says that we are about to stop, and goes on for as long as others may need to hear of it.
+    pub async fn announce(&self) {
+        self.drain.leave();
+        tokio::time::sleep(self.announce).await;
+    }
+
+    /// Stops accepting, lets requests finish, then background work, which they may wait for, and closes the store.
     pub async fn stop(mut self) {
+        self.drain.close();
+        self.gateway.finished().await;
         self.stop.cancel();
-        let finish = async {
-            self.gateway.finished().await;
-            while self.tasks.join_next().await.is_some() {}
-        };
+        let finish = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(FINISH, finish).await.is_err() {
             tracing::warn!(
                 "some work did not finish in time; it is in the store and goes on at the next start"

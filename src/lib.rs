@@ -13,6 +13,7 @@ pub mod names;
 pub mod page;
 pub mod seal;
 pub mod size;
+pub mod socket;
 pub mod span;
 pub mod telemetry;
 

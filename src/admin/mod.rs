@@ -6,14 +6,14 @@ mod reads;
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};
+use crate::socket;
 use crate::store::Store;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::json;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -46,21 +46,15 @@ pub fn router(deps: Deps) -> Router {
         .with_state(deps)
 }
 
-/// Binds the socket at `path`, for the owner alone. One that an earlier run left behind is replaced: the store's lock
-/// says that nobody else is using it.
+/// Binds the socket at `path`, for the owner alone.
 ///
 /// # Errors
-/// Where the path is taken by something else or cannot be written.
+/// Where the path is taken or cannot be written.
 pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let said = || format!("cannot listen on {}", path.display());
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path).with_context(said)?,
-        Ok(_) => bail!("{} is there already, and is not a socket", path.display()),
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).with_context(said)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(said)?;
-    Ok(listener)
+    let listener = socket::bind(path, 0o600).with_context(said)?;
+    listener.set_nonblocking(true).with_context(said)?;
+    UnixListener::from_std(listener).with_context(said)
 }
 
 /// Serves the API on `listener` until `stop`.
@@ -97,17 +91,14 @@ impl IntoResponse for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
-    async fn a_socket_is_for_its_owner_and_replaces_nothing_but_a_socket() {
+    async fn the_socket_is_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("guestpass.sock");
-        std::fs::write(&path, "precious").unwrap();
-        assert!(bind(&path).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        std::fs::remove_file(&path).unwrap();
         drop(bind(&path).unwrap());
-        drop(bind(&path).unwrap());
+        let _again = bind(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -3,10 +3,11 @@
 use super::{At, check};
 use crate::app::App;
 use crate::clock::Clock;
+use crate::gateway::listen::Listener;
+use crate::gateway::listen::settings::Entry;
 use crate::telemetry;
 use anyhow::Context;
 use clap::Args;
-use std::net::TcpListener;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,27 +38,45 @@ impl Serve {
 fn serve(config: crate::config::Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listen = config.listen;
-        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-        let url = config.url.clone();
+        let bind = |entry: &Entry| {
+            Listener::bind(entry, config.tls.as_ref())
+                .with_context(|| format!("cannot listen on {}", entry.at))
+        };
+        let listeners = config.listen.iter().map(bind).collect::<anyhow::Result<_>>()?;
+        let listen: Vec<String> = config.listen.iter().map(|entry| entry.at.to_string()).collect();
+        let (listen, url) = (listen.join(" "), config.url.clone());
         let told_to_stop = told_to_stop()?;
-        let app = App::start(config, vec![listener], Clock::system()).await?;
+        let app = App::start(config, listeners, Clock::system()).await?;
         tracing::info!(%listen, %url, "guestpass is up");
-        told_to_stop.await;
+        // Whoever presses Ctrl-C waits; whatever sends SIGTERM has to be heard of by those who send us requests.
+        if told_to_stop.await == Told::Terminate {
+            tracing::info!("about to stop: no longer ready, and still accepting");
+            app.announce().await;
+        }
         tracing::info!("stopping: finishing what is under way");
         app.stop().await;
         Ok(())
     })
 }
 
+/// How we were told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// SIGTERM.
+    Terminate,
+    /// Ctrl-C.
+    Interrupt,
+}
+
 /// Listens from now on for SIGTERM and Ctrl-C; the future waits for one. Another ends the process at once.
-pub(super) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+pub(super) fn told_to_stop() -> anyhow::Result<impl Future<Output = Told>> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
-        tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+        let told = tokio::select! { _ = term.recv() => Told::Terminate, _ = int.recv() => Told::Interrupt };
         tokio::spawn(async move {
             tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
             std::process::exit(130);
         });
+        told
     })
 }

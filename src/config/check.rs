@@ -1,5 +1,6 @@
 //! From settings as written to settings that are right.
 
+use super::listen;
 use super::tell::Tell;
 use super::{AccessLogAt, AppSettings, Config, Settings, is_placeholder};
 use crate::document::closest;
@@ -27,6 +28,7 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
             format!("\"{}\" has a path; our own pages need a host of their own", settings.url),
         );
     }
+    let (listen, tls) = listen::check(&settings, folder, tell);
     let store = check_store(&settings.store, folder, tell);
     let sealer = check_key(&settings, tell);
     check_providers(&settings.providers, tell);
@@ -47,7 +49,11 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
     Some(Config {
         admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
         url: settings.url,
-        listen: settings.listen,
+        listen,
+        tls,
+        trusted_proxies: settings.trusted_proxies,
+        connections: settings.connections,
+        shutdown: settings.shutdown,
         store,
         sealer: sealer?,
         access_log: match settings.access_log.as_str() {

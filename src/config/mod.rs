@@ -4,10 +4,13 @@
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
 mod check;
+mod listen;
 mod tell;
 
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
+use crate::gateway::listen::settings::{Connections, Entry, Listen, Shutdown, TlsFiles};
+use crate::gateway::listen::{Tls, TrustedProxy};
 use crate::identity::GroupsSettings;
 use crate::issuer;
 use crate::lifecycle;
@@ -20,7 +23,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tell::Tell;
@@ -33,8 +35,17 @@ struct Settings {
     /// Our own pages, as people reach them; the one redirect URI is `/callback` below it.
     url: Url,
     /// Where we listen.
-    #[serde(default = "default_listen")]
-    listen: SocketAddr,
+    #[serde(default)]
+    listen: Listen,
+    /// The certificates that listeners show.
+    tls: Option<TlsFiles>,
+    /// Whose word on who a client is counts.
+    #[serde(default)]
+    trusted_proxies: Vec<TrustedProxy>,
+    #[serde(default)]
+    connections: Connections,
+    #[serde(default)]
+    shutdown: Shutdown,
     /// `sqlite:` and the path of a file.
     store: String,
     /// Seals what is kept at rest: 32 bytes in base64url.
@@ -74,10 +85,6 @@ impl Default for SessionSettings {
 /// One app: what the gateway wants to know, and where its accounts live; without accounts roles open it at once.
 type AppSettings = gateway::Settings<scim::Settings>;
 
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8080))
-}
-
 fn default_access_log() -> String {
     "stdout".to_owned()
 }
@@ -102,7 +109,15 @@ pub struct Config {
     /// Our own pages, as people reach them.
     pub url: Url,
     /// Where we listen.
-    pub listen: SocketAddr,
+    pub listen: Vec<Entry>,
+    /// How listeners speak TLS, where they do.
+    pub tls: Option<Arc<Tls>>,
+    /// Whose word on who a client is counts.
+    pub trusted_proxies: Vec<TrustedProxy>,
+    /// How many clients at a time.
+    pub connections: Connections,
+    /// How long a stop may take.
+    pub shutdown: Shutdown,
     /// The SQLite file.
     pub store: PathBuf,
     /// Seals what is kept at rest.

@@ -4,7 +4,7 @@ use super::access_log::Outcome;
 use super::app::App;
 use super::authorize::Refusal;
 use super::body::ToClient;
-use super::peer::Peer;
+use super::listen::Peer;
 use super::route::BadRequest;
 use super::upstream::Failure;
 use crate::page::{self, Page, Reader};
@@ -108,7 +108,7 @@ pub(super) fn client_certificate(peer: &Peer, app: &App, host: &str) -> Option<P
         let detail = "This connection was made to another host; it can't be used for this one.";
         return Some(Page::new(StatusCode::MISDIRECTED_REQUEST, "other_host", "Connect again.", detail));
     }
-    if name.is_some() && tls.is_some_and(|tls| tls.certificate) {
+    if name.is_some() && tls.is_some_and(|tls| tls.client_certificate) {
         return None;
     }
     let title = format!("{} asks for a client certificate.", app.title);

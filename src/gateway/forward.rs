@@ -4,14 +4,14 @@
 use super::assertion::Word;
 use super::body::{FromApp, ToClient};
 use super::headers::{self, Client};
-use super::tunnel;
+use super::listen::Timely;
+use super::tunnel::{self, Tunnels};
 use super::upload::{Cut, FromClient};
 use super::upstream::{Failure, Timeouts, Upstream, Way};
 use super::watch::Watch;
 use super::websocket::Upgrade;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 
 /// What is asked of a request and its app.
 #[derive(Debug, Clone, Copy)]
@@ -32,10 +32,11 @@ pub(super) struct Terms {
 pub(super) async fn forward(
     terms: Terms,
     upstream: &Upstream,
+    tunnels: &Tunnels,
     watch: Watch,
     word: Option<&Word>,
     client: Client<'_>,
-    request: Request<Incoming>,
+    request: Request<Timely>,
 ) -> Result<Response<ToClient>, Failure> {
     let (mut parts, body) = request.into_parts();
     let permit = watch.permit.clone();
@@ -70,7 +71,7 @@ pub(super) async fn forward(
             let app = hyper::upgrade::on(&mut response);
             let busy = response.body_mut().busy();
             let (client, response) = upgrade.accept(response.map(|_| ToClient::Page(Default::default())))?;
-            tokio::spawn(async move {
+            tunnels.spawn(async move {
                 tunnel::run(client, app, watch).await;
                 drop(busy);
             });

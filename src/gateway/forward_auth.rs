@@ -9,13 +9,12 @@ use super::answer;
 use super::body::ToClient;
 use super::gate::{Asking, Gate, Going, to_sign_in};
 use super::headers::{ASSERTION, REQUEST_ID};
+use super::listen::{Peer, Timely};
 use super::memo::Granted;
-use super::peer::Peer;
 use super::route::{Asked, BadRequest, Named, Place, canonical, named};
 use crate::page::Reader;
 use crate::session::Visit;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
 
 const PATH: &str = "/.guestpass/auth";
 
@@ -43,7 +42,7 @@ impl Question {
     /// Reads it. What follows `/.guestpass/auth` in the path is the target, as Envoy asks; where nothing does, it is
     /// told in `X-Forwarded-Method`, `-Host` and `-Uri`, as the others do. Never a mixture: one of the two was written
     /// by the proxy, and the other perhaps by the client.
-    fn read(request: &Request<Incoming>) -> Result<Self, BadRequest> {
+    fn read(request: &Request<Timely>) -> Result<Self, BadRequest> {
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         let below = target.strip_prefix(PATH).unwrap_or_default();
         let headers = request.headers();
@@ -83,7 +82,7 @@ impl Gate {
         &self,
         peer: &Peer,
         asking: Asking,
-        request: Request<Incoming>,
+        request: Request<Timely>,
     ) -> Response<ToClient> {
         if !peer.trusted || !is_asked(request.uri()) {
             return asking.about(request.uri()).answer(answer::not_asked());

@@ -7,12 +7,14 @@ use super::app::{App, Rule};
 use super::authorize::{Permit, Refusal, Wanted, authorize};
 use super::body::ToClient;
 use super::forward::{Terms, forward};
+use super::forwarded;
 use super::headers::Client;
+use super::listen::{Peer, Timely};
 use super::memo::{Granted, Memo};
-use super::peer::Peer;
 use super::request_id::RequestIds;
 use super::route::{Asked, Place, Routes, is_websocket_over_http2, wanted};
 use super::settings::Unauthenticated;
+use super::tunnel::Tunnels;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
@@ -35,15 +37,9 @@ pub(super) struct Gate {
     pub(super) gateway: Arc<Gateway>,
     /// The number of the worker, from 0.
     lane: usize,
+    tunnels: Tunnels,
     cookie: Cookie,
     ids: RequestIds,
-}
-
-/// One connection to a client.
-pub(super) struct Caller {
-    gate: Arc<Gate>,
-    peer: Peer,
-    memo: Memo,
 }
 
 /// What is known of a request before it is judged.
@@ -81,89 +77,6 @@ impl From<Unavailable> for Denied {
     }
 }
 
-impl Caller {
-    /// The connection of `peer`, whose requests `gate` answers.
-    pub(super) fn new(gate: Arc<Gate>, peer: Peer) -> Self {
-        Self { gate, peer, memo: Memo::default() }
-    }
-
-    /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<ToClient> {
-        let gateway = &*self.gate.gateway;
-        let asking = Asking {
-            routes: gateway.routes.clone(),
-            client: gateway.trusted.client(&self.peer, request.headers()),
-            id: self.gate.ids.of(&self.peer, request.headers()),
-            reader: Reader::of(request.method(), request.headers()),
-        };
-        let heard = gateway.access_log.as_ref().map(|log| {
-            let header = |name: &str| request.headers().get(name).cloned();
-            let heard = Heard {
-                at: gateway.clock.now(),
-                id: asking.id.clone(),
-                client: asking.client,
-                method: request.method().clone(),
-                uri: request.uri().clone(),
-                host: header("host"),
-                traceparent: header("traceparent"),
-            };
-            (log, heard)
-        });
-        let response = self.respond(asking, request).await;
-        if let Some((log, heard)) = heard {
-            log.write(&heard.line(&response, &gateway.clock));
-        }
-        response
-    }
-
-    async fn respond(&self, asking: Asking, request: Request<Incoming>) -> Response<ToClient> {
-        let gate = &*self.gate;
-        if self.peer.asks {
-            return gate.judge_for_proxy(&self.peer, asking, request).await;
-        }
-        if let Some(granted) = self.memo.recall(&asking.routes, &request, gate.gateway.clock.now()) {
-            return gate.forward(&asking, granted, request).await;
-        }
-        let about = asking.about(request.uri());
-        let Asked { place, host, bound } = match asking.routes.find(&request) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => return about.answer(answer::unknown_host()),
-            Err(error) => return about.answer(answer::bad_request(error)),
-        };
-        let visit = |app: Option<&Arc<App>>| Visit {
-            app: app.map(|app| app.name.clone()),
-            host: bound.clone(),
-            client: asking.client,
-        };
-        let app = match place {
-            Place::Ours => return gate.at_ours(&asking, visit(None), request.map(RouterBody::new)).await,
-            Place::Beside(app) => {
-                return gate.at_ours(&asking, visit(Some(&app)), request.map(RouterBody::new)).await;
-            }
-            Place::App(app) => app,
-        };
-        let websocket = is_websocket_over_http2(&request);
-        let method = if websocket { &Method::GET } else { request.method() };
-        let going = Going { app: &app, host: &bound, method, uri: request.uri() };
-        if let Some(page) = answer::client_certificate(&self.peer, &app, &bound) {
-            return About { app: Some(&app), ..about }.answer(page);
-        }
-        match gate.grant(&going, request.headers(), host).await {
-            Ok(granted) => {
-                let granted = Arc::new(granted);
-                self.memo.remember(&asking.routes, request.headers(), &granted);
-                gate.forward(&asking, granted, request).await
-            }
-            Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
-                let visit = visit(Some(&app));
-                let request = to_sign_in(request.headers(), request.uri());
-                gate.at_ours(&asking, visit, request).await
-            }
-            Err(denied) => denied.answer(&asking, &app, request.uri()),
-        }
-    }
-}
-
 impl Asking {
     /// For an answer of the gate itself to a request for `uri`.
     pub(super) fn about<'a>(&'a self, uri: &'a Uri) -> About<'a> {
@@ -194,9 +107,96 @@ impl Denied {
 }
 
 impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>, lane: usize) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, lane: usize, tunnels: Tunnels) -> Self {
         let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, lane, cookie, ids: RequestIds::new() }
+        Self { gateway, lane, tunnels, cookie, ids: RequestIds::new() }
+    }
+
+    /// Answers one request of `peer`; `memo` is its connection's.
+    pub(super) async fn answer(
+        &self,
+        peer: &Peer,
+        memo: &Memo,
+        request: Request<Incoming>,
+    ) -> Response<ToClient> {
+        let gateway = &*self.gateway;
+        let request = request.map(|body| Timely::new(body, gateway.entrance.patience.body));
+        let asking = Asking {
+            routes: gateway.routes.clone(),
+            client: forwarded::client(peer, request.headers(), &gateway.entrance.trusted),
+            id: self.ids.of(peer, request.headers()),
+            reader: Reader::of(request.method(), request.headers()),
+        };
+        let heard = gateway.access_log.as_ref().map(|log| {
+            let header = |name: &str| request.headers().get(name).cloned();
+            let heard = Heard {
+                at: gateway.clock.now(),
+                id: asking.id.clone(),
+                client: asking.client,
+                method: request.method().clone(),
+                uri: request.uri().clone(),
+                host: header("host"),
+                traceparent: header("traceparent"),
+            };
+            (log, heard)
+        });
+        let response = self.respond(peer, memo, asking, request).await;
+        if let Some((log, heard)) = heard {
+            log.write(&heard.line(&response, &gateway.clock));
+        }
+        response
+    }
+
+    async fn respond(
+        &self,
+        peer: &Peer,
+        memo: &Memo,
+        asking: Asking,
+        request: Request<Timely>,
+    ) -> Response<ToClient> {
+        if peer.asks {
+            return self.judge_for_proxy(peer, asking, request).await;
+        }
+        if let Some(granted) = memo.recall(&asking.routes, &request, self.gateway.clock.now()) {
+            return self.forward(&asking, granted, request).await;
+        }
+        let about = asking.about(request.uri());
+        let Asked { place, host, bound } = match asking.routes.find(&request) {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return about.answer(answer::unknown_host()),
+            Err(error) => return about.answer(answer::bad_request(error)),
+        };
+        let visit = |app: Option<&Arc<App>>| Visit {
+            app: app.map(|app| app.name.clone()),
+            host: bound.clone(),
+            client: asking.client,
+        };
+        let app = match place {
+            Place::Ours => return self.at_ours(&asking, visit(None), request.map(RouterBody::new)).await,
+            Place::Beside(app) => {
+                return self.at_ours(&asking, visit(Some(&app)), request.map(RouterBody::new)).await;
+            }
+            Place::App(app) => app,
+        };
+        let websocket = is_websocket_over_http2(&request);
+        let method = if websocket { &Method::GET } else { request.method() };
+        let going = Going { app: &app, host: &bound, method, uri: request.uri() };
+        if let Some(page) = answer::client_certificate(peer, &app, &bound) {
+            return About { app: Some(&app), ..about }.answer(page);
+        }
+        match self.grant(&going, request.headers(), host).await {
+            Ok(granted) => {
+                let granted = Arc::new(granted);
+                memo.remember(&asking.routes, request.headers(), &granted);
+                self.forward(&asking, granted, request).await
+            }
+            Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
+                let visit = visit(Some(&app));
+                let request = to_sign_in(request.headers(), request.uri());
+                self.at_ours(&asking, visit, request).await
+            }
+            Err(denied) => denied.answer(&asking, &app, request.uri()),
+        }
     }
 
     /// What a request with these headers is granted; `host` is the one that is sent on.
@@ -258,7 +258,7 @@ impl Gate {
         &self,
         asking: &Asking,
         granted: Arc<Granted>,
-        request: Request<Incoming>,
+        request: Request<Timely>,
     ) -> Response<ToClient> {
         let gateway = &*self.gateway;
         let (app, uri) = (granted.permit.app(), request.uri().clone());
@@ -280,7 +280,7 @@ impl Gate {
         };
         let common = &granted.permit.route().common;
         let terms = Terms { lane: self.lane, timeouts: common.timeouts, limit: common.body_limit };
-        match forward(terms, upstream, watch, granted.word.as_deref(), client, request).await {
+        match forward(terms, upstream, &self.tunnels, watch, granted.word.as_deref(), client, request).await {
             Ok(mut response) => {
                 if gateway.access_log.is_some() {
                     response.extensions_mut().insert(Outcome::Permitted(granted.permit.clone()));

@@ -3,16 +3,17 @@
 //!
 //! What happens to a request, outermost first:
 //!
-//! 1. [`route`]: one canonical reading of host and path. First, because everything after it judges that reading,
+//! 1. [`listen`]: who is connected, and whose word on that counts. Known once for a connection, before it asks.
+//! 2. [`route`]: one canonical reading of host and path. Before all else, because what comes after it judges that reading,
 //!    and the same bytes go on: an app must not see another request than the one that was judged.
-//! 2. Our own pages, on our own host and below `/.guestpass/` on every other, leave here for the main runtime:
+//! 3. Our own pages, on our own host and below `/.guestpass/` on every other, leave here for the main runtime:
 //!    they sleep and block, which a worker must not.
-//! 3. The session, from memory. Not before the host is known, since a cookie opens one host only.
-//! 4. [`authorize`]: session, app, rule and moment to a permit. The clock is read here and once, so that an end
+//! 4. The session, from memory. Not before the host is known, since a cookie opens one host only.
+//! 5. [`authorize`]: session, app, rule and moment to a permit. The clock is read here and once, so that an end
 //!    holds to the moment, even if every background task sleeps.
-//! 5. [`headers`]: what the client claims is stripped, then what we know is said, so that a client can neither
+//! 6. [`headers`]: what the client claims is stripped, then what we know is said, so that a client can neither
 //!    forge nor remove it. Last before forwarding: nothing can slip in between.
-//! 6. Forwarding, which takes a permit. Both ways are streamed, and what lasts longer than a moment is watched
+//! 7. Forwarding, which takes a permit. Both ways are streamed, and what lasts longer than a moment is watched
 //!    until the permit ends.
 //!
 //! A refused request never reaches an app.
@@ -22,7 +23,7 @@ pub mod app;
 pub mod assertion;
 pub mod authorize;
 pub mod headers;
-pub mod peer;
+pub mod listen;
 pub mod route;
 pub mod settings;
 pub mod upstream;
@@ -31,6 +32,7 @@ mod answer;
 mod body;
 mod forward;
 mod forward_auth;
+mod forwarded;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -50,23 +52,21 @@ mod worker;
 
 use crate::clock::Clock;
 use crate::session::Sessions;
-use std::net::TcpListener;
+use listen::{Drain, Entrance};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 
 pub use access_log::AccessLog;
 pub use app::{App, Field, Rule};
 pub use assertion::Assertions;
-pub use peer::Trusted;
 pub use route::Routes;
 pub use settings::{Mistake, Settings};
 pub use worker::{Running, start};
 
 /// All that the gate needs.
 pub struct Gateway {
-    /// Where clients connect.
-    pub listeners: Vec<TcpListener>,
+    /// Where clients come in.
+    pub entrance: Entrance,
     /// How many workers; about one for each core.
     pub workers: usize,
     /// What is where.
@@ -75,10 +75,6 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// What apps are told.
     pub assertions: Arc<Assertions>,
-    /// The proxies that may speak for others.
-    pub trusted: Trusted,
-    /// Whether the listeners are for questions.
-    pub asked: bool,
     /// Where each request leaves a line.
     pub access_log: Option<AccessLog>,
     /// Our own pages. They find out where a request came in by [`crate::session::Visit`], among its extensions.
@@ -88,6 +84,6 @@ pub struct Gateway {
     pub main: Handle,
     /// What time it is.
     pub clock: Clock,
-    /// Cancelled when the gateway is to stop.
-    pub stop: CancellationToken,
+    /// Says when the gateway is to stop.
+    pub drain: Drain,
 }

@@ -1,7 +1,7 @@
 //! A name for each request, by which logs here and behind us can be laid side by side.
 
 use super::headers::REQUEST_ID;
-use super::peer::Peer;
+use super::listen::Peer;
 use crate::seal::random_text;
 use http::{HeaderMap, HeaderValue};
 use std::fmt::Write;

@@ -3,6 +3,7 @@
 mod questions;
 mod repeats;
 
+use super::listen::{Listener, Patience, TrustedProxy};
 use super::testing::{HOST, at, held, session};
 use super::*;
 use crate::identity::SigningKey;
@@ -35,22 +36,27 @@ struct Front {
     address: SocketAddr,
     sessions: Sessions,
     clock: Clock,
-    stop: CancellationToken,
+    drain: Drain,
     running: Running,
     key: Value,
 }
 
 impl Front {
     async fn before(upstream: SocketAddr) -> Self {
-        Self::open(upstream, Trusted::default(), false).await
+        Self::open(upstream, Vec::new(), Listener::from).await
     }
 
     /// One that proxies in this network ask about requests.
     async fn asked_by(proxies: &str, upstream: SocketAddr) -> Self {
-        Self::open(upstream, Trusted(vec![proxies.parse().unwrap()]), true).await
+        let asked = |listener| Listener::from(listener).with_forward_auth();
+        Self::open(upstream, vec![proxies.to_owned().try_into().unwrap()], asked).await
     }
 
-    async fn open(upstream: SocketAddr, trusted: Trusted, asked: bool) -> Self {
+    async fn open(
+        upstream: SocketAddr,
+        trusted: Vec<TrustedProxy>,
+        way: impl FnOnce(std::net::TcpListener) -> Listener,
+    ) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let wiki = testing::app(json!({
@@ -59,20 +65,23 @@ impl Front {
             "headers": { "X-User": "subject" },
         }));
         let key = SigningKey::generate().unwrap();
-        let (sessions, clock, stop) =
-            (Sessions::for_tests().await, Clock::turned(at(0)), CancellationToken::new());
+        let (sessions, clock, drain) = (Sessions::for_tests().await, Clock::turned(at(0)), Drain::default());
         let sign_in = |Extension(visit): Extension<Visit>, request: Request| async move {
             (StatusCode::SEE_OTHER, [("location", format!("{}#{}", request.uri(), visit.client))])
         };
         let public = key.public_jwk();
         let url = "http://access.example.com".parse().unwrap();
         let running = super::start(Gateway {
-            listeners: vec![listener],
+            entrance: Entrance {
+                listeners: vec![way(listener)],
+                trusted,
+                most: 100,
+                patience: Patience::default(),
+                finish: SOON,
+            },
             workers: 2,
             routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
             sessions: sessions.clone(),
-            trusted,
-            asked,
             access_log: None,
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
             pages: Router::new()
@@ -81,10 +90,10 @@ impl Front {
                 .route("/", get(|| async { "ours" })),
             main: Handle::current(),
             clock: clock.clone(),
-            stop: stop.clone(),
+            drain: drain.clone(),
         })
         .unwrap();
-        Self { address, sessions, clock, stop, running, key: public }
+        Self { address, sessions, clock, drain, running, key: public }
     }
 
     fn hold(&self, grants: Vec<Held>, account: Account) {
@@ -385,7 +394,7 @@ async fn a_stop_lets_requests_finish_and_ends_tunnels() {
     stream.write_all(ask.as_bytes()).await.unwrap();
     read_until(&mut stream, "data: one").await.unwrap();
     let idle = front.connect().await;
-    front.stop.cancel();
+    front.drain.close();
     wiki.go_on.notify_one();
     read_until(&mut stream, "data: two").await.unwrap();
     timeout(SOON, front.running.finished()).await.unwrap();
@@ -396,7 +405,7 @@ async fn a_stop_lets_requests_finish_and_ends_tunnels() {
     front.hold(vec![held("reader", 60)], Account::NotNeeded);
     let mut socket = open_socket(&front).await;
     assert!(says_back(&mut socket).await);
-    front.stop.cancel();
+    front.drain.close();
     assert!(is_cut(&mut socket).await);
     timeout(SOON, front.running.finished()).await.unwrap();
 }

@@ -1,8 +1,8 @@
 //! What a client sends, on its way to an app: streamed, never collected, and cut where it grows too long.
 
+use super::listen::{BrokenOff, Timely};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -18,7 +18,7 @@ pub(super) enum FromClient {
 
 /// A body that is being sent on.
 pub(super) struct Upload {
-    body: Incoming,
+    body: Timely,
     /// How many bytes there may be, and how many more may come.
     limit: Option<(u64, u64)>,
     progress: Arc<Progress>,
@@ -32,7 +32,7 @@ pub(super) enum Cut {
     TooLarge(u64),
     /// The client did not send all of it.
     #[error("the client broke off: {0}")]
-    Client(#[from] hyper::Error),
+    Client(#[from] BrokenOff),
 }
 
 /// How an upload goes, for whoever waits for the answer: an app is not slow while its client is, and has not
@@ -53,7 +53,7 @@ impl FromClient {
     ///
     /// # Errors
     /// Where its `Content-Length` is above the limit. Without one it is cut when it passes the limit.
-    pub(super) fn new(body: Incoming, limit: Option<u64>) -> Result<Self, Cut> {
+    pub(super) fn new(body: Timely, limit: Option<u64>) -> Result<Self, Cut> {
         if body.is_end_stream() {
             return Ok(Self::Nothing);
         }

@@ -1,165 +1,90 @@
-//! Workers: one thread each, with its own runtime and its own connections to apps. One acceptor for each
-//! listener hands sockets to the worker that has the fewest, so that a few long connections spread evenly.
+//! Workers: one thread each, with its own runtime, its own connections of clients and its own connections to apps.
 
 use super::Gateway;
-use super::gate::{Caller, Gate};
-use super::peer::Peer;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
+use super::gate::Gate;
+use super::listen::{Attendant, Crowd, Handed, accept};
+use super::tunnel::Tunnels;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-/// How long a client may be silent between requests, and take for the head of one. Longer than what load
-/// balancers keep connections for, so that they and not we close first.
-const HEAD: Duration = Duration::from_secs(75);
-/// How long the head of a request may be, in bytes.
-const HEAD_BYTES: usize = 64 * 1024;
-/// How long requests may take to finish once the gateway stops.
-const DRAIN: Duration = Duration::from_secs(10);
-/// How long to wait when no socket can be accepted, which is when the process has too many open.
-const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
+/// How long tunnels may take to say good-bye.
+const GOOD_BYE: Duration = Duration::from_secs(1);
 
 /// The running gateway.
 pub struct Running {
     threads: TaskTracker,
+    crowd: Arc<Crowd>,
 }
 
 impl Running {
-    /// Resolves when every worker has stopped: at the latest 10 seconds after the gateway was told to.
-    pub async fn finished(self) {
+    /// Resolves when every worker has stopped: at the latest a second after requests had to be finished.
+    pub async fn finished(&self) {
         self.threads.wait().await;
+    }
+
+    /// How many connections of clients each worker has, tunnels among them.
+    pub fn connections(&self) -> Vec<usize> {
+        self.crowd.counts().collect()
+    }
+
+    /// How many connections were closed at once, since there were too many.
+    pub fn surplus(&self) -> u64 {
+        self.crowd.surplus()
     }
 }
 
-/// A client's connection on its way to a worker.
-struct Handed {
-    stream: TcpStream,
-    peer: SocketAddr,
-    /// Its owners are counted: that is how many connections the worker has.
-    load: Arc<()>,
-}
-
-#[derive(Clone)]
-struct Worker {
-    sockets: UnboundedSender<Handed>,
-    load: Arc<()>,
-}
-
-/// Starts the gateway. It stops when its token is cancelled: no more connections are accepted, requests
-/// are finished, and tunnels end with the last of them.
+/// Starts the gateway. Once its drain is closed, no more connections are accepted, requests are finished, and tunnels
+/// end with the last of them.
 ///
 /// # Errors
 /// When a thread, its runtime or a listener cannot be set up.
 pub fn start(mut gateway: Gateway) -> io::Result<Running> {
-    let listeners = std::mem::take(&mut gateway.listeners);
+    let listeners = std::mem::take(&mut gateway.entrance.listeners);
     let gateway = Arc::new(gateway);
     let threads = TaskTracker::new();
-    let workers = (0..gateway.workers.max(1))
+    let count = gateway.workers.max(1);
+    let crowd = Arc::new(Crowd::new(count, gateway.entrance.most));
+    let workers = (0..count)
         .map(|number| {
             let (sockets, handed) = unbounded_channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let (gate, stop) = (Gate::new(gateway.clone(), number), gateway.stop.clone());
-            let running = threads.token();
+            let (gateway, running) = (gateway.clone(), threads.token());
             std::thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
-                runtime.block_on(work(Arc::new(gate), handed, stop));
+                runtime.block_on(work(number, gateway, handed));
                 drop((runtime, running));
             })?;
-            Ok(Worker { sockets, load: Arc::default() })
+            Ok(sockets)
         })
-        .collect::<io::Result<Vec<Worker>>>()?;
+        .collect::<io::Result<Vec<_>>>()?;
     let main = gateway.main.enter();
     for listener in listeners {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        gateway.main.spawn(gateway.stop.clone().run_until_cancelled_owned(accept(listener, workers.clone())));
+        let accepting = accept(listener.open()?, crowd.clone(), workers.clone());
+        gateway.main.spawn(gateway.drain.closed().run_until_cancelled_owned(accepting));
     }
     drop(main);
     threads.close();
-    Ok(Running { threads })
-}
-
-async fn accept(listener: tokio::net::TcpListener, workers: Vec<Worker>) {
-    loop {
-        let accepted = match listener.accept().await {
-            Ok((stream, peer)) => stream.into_std().map(|stream| (stream, peer)),
-            Err(error) => Err(error),
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let Some(worker) = workers.iter().min_by_key(|worker| Arc::strong_count(&worker.load)) else {
-                    return;
-                };
-                // A worker outlives its acceptors; were it gone, the connection would be closed.
-                let _ = worker.sockets.send(Handed { stream, peer, load: worker.load.clone() });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted: {error}");
-                sleep(OUT_OF_SOCKETS).await;
-            }
-        }
-    }
+    Ok(Running { threads, crowd })
 }
 
 /// Serves what is handed over until every acceptor is gone, then finishes.
-async fn work(gate: Arc<Gate>, mut handed: UnboundedReceiver<Handed>, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(HEAD_BYTES);
-    while let Some(Handed { stream, peer, load }) = handed.recv().await {
-        let stream = match set_up(stream) {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::debug!(%peer, %error, "a connection cannot be used: {error}");
-                continue;
-            }
-        };
-        let address = peer.ip();
-        let known = Peer {
-            address,
-            trusted: gate.gateway.trusted.contains(address),
-            asks: gate.gateway.asked,
-            tls: None,
-        };
-        let caller = Arc::new(Caller::new(gate.clone(), known));
-        let service = service_fn(move |request| {
-            let caller = caller.clone();
-            async move { Ok::<_, Infallible>(caller.answer(request).await) }
-        });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        let stop = stop.clone();
-        connections.spawn(async move {
-            let mut connection = pin!(connection);
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                tracing::debug!(%peer, %error, "a connection broke off: {error}");
-            }
-            drop(load);
-        });
+async fn work(number: usize, gateway: Arc<Gateway>, mut handed: UnboundedReceiver<Handed>) {
+    let (connections, tunnels) = (TaskTracker::new(), Tunnels::default());
+    let (finish, phase) = (gateway.entrance.finish, gateway.drain.phase());
+    let gate = Gate::new(gateway.clone(), number, tunnels.clone());
+    let attendant = Arc::new(Attendant::new(gate, &gateway.entrance, phase));
+    while let Some(handed) = handed.recv().await {
+        connections.spawn(attendant.clone().attend(handed));
     }
     connections.close();
-    if timeout(DRAIN, connections.wait()).await.is_err() {
-        tracing::warn!("requests were cut off: they took longer than {DRAIN:?} to finish");
+    if timeout(finish, connections.wait()).await.is_err() {
+        tracing::warn!("requests were cut off: they took longer than {finish:?} to finish");
     }
-}
-
-fn set_up(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
-    let stream = tokio::net::TcpStream::from_std(stream)?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    if timeout(GOOD_BYE, tunnels.end()).await.is_err() {
+        tracing::debug!("tunnels were cut off: they took longer than {GOOD_BYE:?} to end");
+    }
 }

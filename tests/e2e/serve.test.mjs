@@ -246,6 +246,7 @@ function configuration() {
   return `
 url: ${access}
 listen: 127.0.0.1:${port}
+shutdown: { announce: 0s }
 store: sqlite:guestpass.db
 key: "\${file:secrets/key}"
 providers:

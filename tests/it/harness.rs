@@ -21,6 +21,7 @@ use guestpass::config::Config;
 use guestpass::demo::browser::{Answer, Browser};
 use guestpass::demo::notes::Account;
 use guestpass::document::Mistakes;
+use guestpass::gateway::listen::Drain;
 use guestpass::store::{AccountRow, GrantRow};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -72,11 +73,22 @@ impl House {
         let config = Config::load(&self.site.config(), &mut mistakes);
         let config = config.unwrap_or_else(|| panic!("{mistakes}"));
         let listener = TcpListener::bind(self.site.front).unwrap();
-        self.app = Some(App::start(config, vec![listener], self.site.clock.clone()).await.unwrap());
+        self.app = Some(App::start(config, vec![listener.into()], self.site.clock.clone()).await.unwrap());
     }
 
     pub(crate) async fn stop(&mut self) {
         self.app.take().unwrap().stop().await;
+    }
+
+    /// Stops guestpass as SIGTERM does: announced.
+    pub(crate) async fn leave(&mut self) {
+        self.app().announce().await;
+        self.stop().await;
+    }
+
+    /// How far it is on its way out.
+    pub(crate) fn drain(&self) -> Drain {
+        self.app().drain().clone()
     }
 
     /// Stops guestpass and starts it again, with the same store and the files as they are now.

@@ -8,7 +8,19 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str]); 6] = [
     (
         "the walls",
-        &["clock", "document", "host", "loopback", "names", "page", "seal", "size", "span", "telemetry"],
+        &[
+            "clock",
+            "document",
+            "host",
+            "loopback",
+            "names",
+            "page",
+            "seal",
+            "size",
+            "socket",
+            "span",
+            "telemetry",
+        ],
     ),
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod balancer;
 mod browsers;
 mod cli;
 mod crash;
 mod ends;
 mod harness;
 mod house;
+mod listeners;
 mod operators;
 mod outage;
 mod raw;

@@ -106,7 +106,7 @@ impl House {
 
         let mut mistakes = Mistakes::default();
         let settings = Config::load(&config, &mut mistakes).ok_or_else(|| anyhow!("{mistakes}"))?;
-        let app = App::start(settings, front, clock.clone()).await?;
+        let app = App::start(settings, front.into_iter().map(Into::into).collect(), clock.clone()).await?;
 
         let front = Stage {
             links: vec![

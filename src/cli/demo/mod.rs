@@ -59,7 +59,7 @@ impl Demo {
         let held = if self.walk {
             tokio::select! {
                 held = walk::walk(&house, self.json) => held?,
-                () = told_to_stop => false,
+                _ = told_to_stop => false,
             }
         } else {
             print!("{}", house.welcome());

@@ -1,7 +1,7 @@
 //! What other proxies are answered that ask about a request.
 
 use super::*;
-use crate::gateway::peer::{Peer, Tls};
+use crate::gateway::listen::{Peer, Secured};
 
 impl Front {
     /// The status and headers of an answer to a question with these headers.
@@ -144,7 +144,7 @@ fn a_client_certificate_is_asked_for_under_the_name_that_the_handshake_had() {
     let shut = testing::app(json!({ "client-certificate": true }));
     let open = testing::app(json!({}));
     let judge = |app: &App, name: Option<&str>, certificate| {
-        let tls = Some(Tls { server_name: name.map(str::to_owned), certificate });
+        let tls = Some(Secured { server_name: name.map(Into::into), client_certificate: certificate });
         let peer = Peer { address: "192.0.2.1".parse().unwrap(), trusted: false, asks: false, tls };
         answer::client_certificate(&peer, app, "wiki.example.com:8443").map(|page| page.reason)
     };

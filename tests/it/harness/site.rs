@@ -153,6 +153,7 @@ key: "${{file:key}}"
 workers: 2
 lapse: 30d
 session: {{ length: 400d }}
+shutdown: {{ announce: 0s }}
 
 providers:
   demo:

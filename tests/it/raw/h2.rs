@@ -6,7 +6,7 @@ use super::Front;
 use crate::harness::{Frames, Outcome};
 
 /// Whether the front door speaks HTTP/2 by prior knowledge. Until then there is nothing to show here.
-const IS_SERVED: bool = false;
+const IS_SERVED: bool = true;
 
 type Field<'a> = (&'a [u8], &'a [u8]);
 

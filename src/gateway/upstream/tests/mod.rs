@@ -19,7 +19,9 @@ use crate::gateway::authorize::{Wanted, authorize};
 use crate::gateway::body::ToClient;
 use crate::gateway::forward::{Terms, forward};
 use crate::gateway::headers::Client;
+use crate::gateway::listen::Timely;
 use crate::gateway::testing::{HOST, app, at};
+use crate::gateway::tunnel::Tunnels;
 use crate::gateway::watch::Watch;
 use crate::page::Reader;
 use crate::session::Sessions;
@@ -104,7 +106,9 @@ impl Way {
         let host = HeaderValue::from_static(HOST);
         let client =
             Client { address: Ipv4Addr::LOCALHOST.into(), host: &host, https: false, request_id: &host };
-        Ok(forward(self.terms, self.upstream(), watch, None, client, request).await.unwrap_or_else(
+        let request = request.map(|body| Timely::new(body, SOON));
+        let tunnels = Tunnels::default();
+        Ok(forward(self.terms, self.upstream(), &tunnels, watch, None, client, request).await.unwrap_or_else(
             |failure| {
                 let page = answer::upstream_unavailable(&self.app, &failure);
                 page.respond(Reader::Program).map(|body| ToClient::Page(body.into()))

@@ -1,0 +1,149 @@
+//! Certificates by the host that a client asks for.
+
+use super::settings::CertificateFiles;
+use jiff::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A certificate with its key, as read.
+pub(super) struct Certificate {
+    key: Arc<CertifiedKey>,
+    /// The names it is for, lower case; `*.` becomes `.`, which no name begins with.
+    names: Vec<String>,
+    /// What an operator should know of it.
+    pub(super) warning: Option<String>,
+}
+
+impl Certificate {
+    /// Reads a certificate, its chain and its key.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not PEM of its kind, or the key is another certificate's.
+    pub(super) fn read(
+        files: &CertificateFiles,
+        folder: &Path,
+        provider: &CryptoProvider,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let (path, key_path) = (folder.join(&files.certificate), folder.join(&files.key));
+        let shown = path.display();
+        let chain = chain(&path)?;
+        let key = fs::read(&key_path).map_err(|error| unreadable(&key_path, &error))?;
+        let key = PrivateKeyDer::from_pem_slice(&key)
+            .map_err(|_| format!("{} holds no private key as PEM", key_path.display()))?;
+        let leaf = chain[0].clone();
+        let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                format!("{} is not the key of {shown}", key_path.display())
+            }
+            error => format!("{shown} and its key cannot be used: {error}"),
+        })?;
+        let names = names(&leaf).map_err(|error| format!("{shown} is no certificate: {error}"))?;
+        let warning = match untimely(&leaf, now) {
+            Some(why) => Some(format!("{shown} {why}")),
+            None if names.is_empty() => Some(format!("{shown} is for no host name")),
+            None => None,
+        };
+        Ok(Self { key: key.into(), names, warning })
+    }
+}
+
+/// The certificates of a PEM file, at least one.
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let chain = chain.map_err(|error| format!("{} is not PEM: {error}", path.display()))?;
+    if chain.is_empty() { Err(format!("{} holds no certificate as PEM", path.display())) } else { Ok(chain) }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("{} cannot be read: {error}", path.display())
+}
+
+/// The DNS names among the subject's alternative names; the common name counts nowhere any more.
+fn names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, webpki::Error> {
+    let parsed = webpki::EndEntityCert::try_from(certificate)?;
+    let key = |name: &str| name.strip_prefix('*').unwrap_or(name).to_ascii_lowercase();
+    Ok(parsed.valid_dns_names().map(key).collect())
+}
+
+/// Whether a certificate has expired or is not valid yet, in words.
+fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    let since = Duration::from_secs(now.as_second().try_into().ok()?);
+    // The dates are judged before anything else, so there is no need to trust anybody to ask for them.
+    let judged = verify_server_cert_signed_by_trust_anchor(
+        &parsed,
+        &RootCertStore::empty(),
+        &[],
+        UnixTime::since_unix_epoch(since),
+        &[],
+    );
+    match judged.err()? {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            Some(format!("expired on {}", shown(not_after)))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            Some(format!("is not valid before {}", shown(not_before)))
+        }
+        _ => None,
+    }
+}
+
+fn shown(time: UnixTime) -> String {
+    let moment = i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    moment.map_or_else(|| "a day out of range".to_owned(), |moment| moment.to_string())
+}
+
+/// Which certificate is for whom.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    first: Arc<CertifiedKey>,
+    named: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// `None` without any certificate. Where two are for one name, the earlier one is shown.
+    pub(super) fn new(certificates: Vec<Certificate>) -> Option<Self> {
+        let first = certificates.first()?.key.clone();
+        let mut named = HashMap::new();
+        for Certificate { key, names, .. } in certificates {
+            for name in names {
+                named.entry(name).or_insert_with(|| key.clone());
+            }
+        }
+        Some(Self { first, named })
+    }
+
+    /// The one for exactly this host, else for all names beside it (RFC 9525, section 6.3), else the first.
+    fn of(&self, host: &str) -> &Arc<CertifiedKey> {
+        let exact = self.named.get(host);
+        let beside = || self.named.get(&host[host.find('.')?..]);
+        exact.or_else(beside).unwrap_or(&self.first)
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let key = match hello.server_name() {
+            Some(name) => self.of(&canonical(name)),
+            None => &self.first,
+        };
+        Some(key.clone())
+    }
+}
+
+/// A server name as hosts are compared: lower case, without a dot at the end.
+pub(super) fn canonical(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}

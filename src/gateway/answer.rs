@@ -84,11 +84,20 @@ pub(super) fn unknown_host() -> Page {
     Page::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", "Nothing is here.", detail)
 }
 
+/// Access ended while the app had yet to answer.
+pub(super) fn ended_meanwhile(app: &App) -> Page {
+    let title = format!("Your access to {} has just ended.", app.title);
+    let detail = "It ended before there was an answer. What you sent may have arrived, or a part of it.";
+    Page::new(StatusCode::FORBIDDEN, "ended", title, detail)
+}
+
 /// The app gave no answer.
 pub(super) fn upstream_unavailable(app: &App, failure: &Failure) -> Page {
     let status = match failure {
         Failure::TooSlow => StatusCode::GATEWAY_TIMEOUT,
-        Failure::Connect(_) | Failure::Broken(_) | Failure::Switched => StatusCode::BAD_GATEWAY,
+        Failure::Connect(_) | Failure::Broken(_) | Failure::Switched | Failure::AccessEnded => {
+            StatusCode::BAD_GATEWAY
+        }
     };
     let title = format!("{} does not answer.", app.title);
     let detail = "You are signed in and may use it, but it can't be reached right now.";

@@ -4,9 +4,9 @@
 use super::assertion::Word;
 use super::body::{FromApp, FromClient, ToClient};
 use super::headers::{self, Client};
-use super::tunnel;
+use super::tunnel::{self, Tunnels};
 use super::upstream::{Failure, Pool};
-use super::watch::Watch;
+use super::watch::{Permitted, Watch};
 use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 /// Sends `request` on to the app that the watched permit opens, with what `word` tells it.
 pub(super) async fn forward(
     pool: &Pool,
+    tunnels: &Tunnels,
     watch: Watch,
     word: Option<&Word>,
     client: Client<'_>,
@@ -32,17 +33,19 @@ pub(super) async fn forward(
     *onward.uri_mut() = origin_form(parts.uri);
     *onward.headers_mut() = parts.headers;
 
-    let mut response = pool.send(&app.upstream, onward).await?;
+    let mut permitted = Permitted::new(watch);
+    let answered = permitted.hold(pool.send(&app.upstream, onward)).await;
+    let mut response = answered.ok_or(Failure::AccessEnded)??;
     headers::clean_response(response.headers_mut());
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let client = upgrade.ok_or(Failure::Switched)?;
         headers::set_websocket(response.headers_mut());
-        let app = hyper::upgrade::on(&mut response);
-        tokio::spawn(tunnel::run(client, app, watch));
+        let (name, app) = (app.name.clone(), hyper::upgrade::on(&mut response));
+        tunnels.spawn(|stop| tunnel::run(name, client, app, permitted, stop, None));
         return Ok(response.map(|_| ToClient::Page(Default::default())));
     }
     *response.version_mut() = http::Version::HTTP_11;
-    Ok(response.map(|body| ToClient::App(FromApp::new(body, watch))))
+    Ok(response.map(|body| ToClient::App(FromApp::new(body, permitted))))
 }
 
 /// Path and query alone, as they came: what was judged is what goes on.

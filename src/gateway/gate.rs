@@ -8,7 +8,8 @@ use super::forward::forward;
 use super::headers::Client;
 use super::route::{Asked, Place};
 use super::settings::{App, Rule};
-use super::upstream::Pool;
+use super::tunnel::Tunnels;
+use super::upstream::{Failure, Pool};
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
@@ -30,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Gate {
     gateway: Arc<Gateway>,
     pool: Pool,
+    tunnels: Tunnels,
     cookie: Cookie,
 }
 
@@ -51,9 +53,9 @@ impl From<Unavailable> for Denied {
 }
 
 impl Gate {
-    pub(super) fn new(gateway: Arc<Gateway>) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, tunnels: Tunnels) -> Self {
         let cookie = Cookie::session(gateway.routes.is_https());
-        Self { gateway, pool: Pool::default(), cookie }
+        Self { gateway, pool: Pool::default(), tunnels, cookie }
     }
 
     /// Answers one request of the client at `peer`.
@@ -113,8 +115,9 @@ impl Gate {
         };
         let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
         let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
-        match forward(&self.pool, watch, word.as_deref(), client, request).await {
+        match forward(&self.pool, &self.tunnels, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
+            Err(Failure::AccessEnded) => about.answer(answer::ended_meanwhile(app)),
             Err(failure) => {
                 tracing::warn!(app = %app.name, upstream = %app.upstream.host, %failure, "app does not answer: {failure}");
                 about.answer(answer::upstream_unavailable(app, &failure))

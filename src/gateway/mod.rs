@@ -28,6 +28,7 @@ mod body;
 mod forward;
 mod gate;
 mod path;
+mod reset;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

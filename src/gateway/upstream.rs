@@ -37,6 +37,8 @@ pub(super) enum Failure {
     Broken(#[from] hyper::Error),
     #[error("switched protocols without being asked")]
     Switched,
+    #[error("access ended before there was an answer")]
+    AccessEnded,
 }
 
 /// The connections of one worker. Only its thread locks them.

@@ -3,19 +3,19 @@
 
 use super::Gateway;
 use super::gate::Gate;
+use super::reset::reset;
+use super::tunnel::Tunnels;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a client may be silent between requests, and take for the head of one. Longer than what load
@@ -25,6 +25,8 @@ const HEAD: Duration = Duration::from_secs(75);
 const HEAD_BYTES: usize = 64 * 1024;
 /// How long requests may take to finish once the gateway stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long tunnels may take to say good-bye after that.
+const GOOD_BYE: Duration = Duration::from_millis(1_500);
 /// How long to wait when no socket can be accepted, which is when the process has too many open.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
@@ -34,7 +36,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Resolves when every worker has stopped: at the latest 10 seconds after the gateway was told to.
+    /// Resolves when every worker has stopped: at the latest 11.5 seconds after the gateway was told to.
     pub async fn finished(self) {
         self.threads.wait().await;
     }
@@ -67,10 +69,9 @@ pub fn start(mut gateway: Gateway) -> io::Result<Running> {
         .map(|number| {
             let (sockets, handed) = unbounded_channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let (gate, stop) = (Gate::new(gateway.clone()), gateway.stop.clone());
-            let running = threads.token();
+            let (gateway, running) = (gateway.clone(), threads.token());
             std::thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
-                runtime.block_on(work(Arc::new(gate), handed, stop));
+                runtime.block_on(work(gateway, handed));
                 drop((runtime, running));
             })?;
             Ok(Worker { sockets, load: Arc::default() })
@@ -110,8 +111,9 @@ async fn accept(listener: tokio::net::TcpListener, workers: Vec<Worker>) {
 }
 
 /// Serves what is handed over until every acceptor is gone, then finishes.
-async fn work(gate: Arc<Gate>, mut handed: UnboundedReceiver<Handed>, stop: CancellationToken) {
-    let connections = TaskTracker::new();
+async fn work(gateway: Arc<Gateway>, mut handed: UnboundedReceiver<Handed>) {
+    let (connections, tunnels, stop) = (TaskTracker::new(), Tunnels::default(), gateway.stop.clone());
+    let gate = Arc::new(Gate::new(gateway, tunnels.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(HEAD_BYTES);
     while let Some(Handed { stream, peer, load }) = handed.recv().await {
@@ -127,19 +129,24 @@ async fn work(gate: Arc<Gate>, mut handed: UnboundedReceiver<Handed>, stop: Canc
             let gate = gate.clone();
             async move { Ok::<_, Infallible>(gate.answer(peer, request).await) }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {
-            let mut connection = pin!(connection);
             let served = tokio::select! {
-                served = connection.as_mut() => served,
+                served = &mut connection => served,
                 () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    (&mut connection).await
                 }
             };
             if let Err(error) = served {
                 tracing::debug!(%peer, %error, "a connection broke off: {error}");
+                // An answer that broke off has no end. To clients of HTTP/1.0 a close alone would be one.
+                if error.is_user()
+                    && let Some(parts) = connection.into_parts()
+                {
+                    reset(parts.io.into_inner());
+                }
             }
             drop(load);
         });
@@ -147,6 +154,9 @@ async fn work(gate: Arc<Gate>, mut handed: UnboundedReceiver<Handed>, stop: Canc
     connections.close();
     if timeout(DRAIN, connections.wait()).await.is_err() {
         tracing::warn!("requests were cut off: they took longer than {DRAIN:?} to finish");
+    }
+    if timeout(GOOD_BYE, tunnels.end()).await.is_err() {
+        tracing::debug!("tunnels were cut off: they took longer than {GOOD_BYE:?} to end");
     }
 }
 

@@ -2,9 +2,9 @@
 
 use tokio::net::TcpStream;
 
-/// Closes `stream` by a reset: what was not sent yet is thrown away, and the other side gets an error instead of an
-/// end (RFC 9293, section 3.5.2).
-pub(super) fn reset(stream: TcpStream) {
+/// Makes the close of `stream`, which is to follow, a reset: what was not sent yet is thrown away, and the other side gets
+/// an error instead of an end (RFC 9293, section 3.5.2).
+pub(super) fn reset(stream: &TcpStream) {
     if let Err(error) = stream.set_zero_linger() {
         tracing::debug!(%error, "a connection is closed, not reset: {error}");
     }

@@ -145,7 +145,7 @@ async fn work(gateway: Arc<Gateway>, mut handed: UnboundedReceiver<Handed>) {
                 if error.is_user()
                     && let Some(parts) = connection.into_parts()
                 {
-                    reset(parts.io.into_inner());
+                    reset(parts.io.inner());
                 }
             }
             drop(load);

@@ -61,12 +61,14 @@ async fn patient() -> SocketAddr {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut word = [0; 7];
-                if stream.peek(&mut word).await.unwrap() == 7 && &word == b"GET /ws" {
+                stream.peek(&mut word).await.unwrap();
+                if &word == b"GET /ws" {
                     let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
                     while let Some(Ok(_)) = socket.next().await {}
                 } else {
-                    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: one\n\n";
-                    let _ = stream.write_all(head.as_bytes()).await;
+                    let length = if &word == b"GET /ev" { "" } else { "content-length: 11\r\n" };
+                    let answer = format!("HTTP/1.1 200 OK\r\n{length}\r\ndata: one\n\n");
+                    let _ = stream.write_all(answer.as_bytes()).await;
                     while stream.read(&mut word).await.is_ok_and(|count| count > 0) {}
                 }
             });

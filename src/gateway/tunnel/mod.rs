@@ -3,6 +3,8 @@
 
 mod flow;
 mod frames;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::watch::Permitted;
@@ -186,37 +188,5 @@ async fn part(mut flow: Flow, mut wire: Wire) {
     // Gone is gone, also where it broke off.
     if poll_fn(|context| flow.poll_drain(context, &mut wire)).await.is_ok() {
         let _ = wire.shutdown().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-    use tokio::net::{TcpListener, TcpStream};
-
-    async fn wire() -> (Wire, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Wire::Tcp(listener.accept().await.unwrap().0), other)
-    }
-
-    #[tokio::test]
-    async fn silence_ends_a_tunnel_and_words_lengthen_it() {
-        let ((client, mut browser), (app, _server)) = (wire().await, wire().await);
-        let (up, down) =
-            (Flow::new(Frames::of_client(), Bytes::new()), Flow::new(Frames::of_app(), Bytes::new()));
-        let mut tunnel = Tunnel { client, app, up, down };
-        let began = Instant::now();
-        let idle = Duration::from_millis(200);
-        let talks = async {
-            for _ in 0..5 {
-                sleep(idle / 2).await;
-                browser.write_all(&[0]).await.unwrap();
-            }
-        };
-        let (ended, ()) = tokio::join!(tunnel.copy(Some(idle)), talks);
-        assert!(matches!(ended, Ok(Some(Why::Idle))), "{ended:?}");
-        assert!(began.elapsed() >= idle * 7 / 2);
     }
 }

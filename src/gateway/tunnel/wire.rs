@@ -29,7 +29,7 @@ impl Wire {
     /// Closes the connection so that the other side cannot take what came for all there was, as far as its kind
     /// has a way to say so.
     pub(super) fn reset(self) {
-        if let Self::Tcp(stream) = self {
+        if let Self::Tcp(stream) = &self {
             reset(stream);
         }
     }

@@ -47,6 +47,7 @@ impl Body for FromClient {
 }
 
 /// What a client is sent.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest, and a box would be made for each")]
 pub(super) enum ToClient {
     /// A page of the gate itself.
     Page(Full<Bytes>),

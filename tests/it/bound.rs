@@ -66,10 +66,12 @@ async fn patient() -> SocketAddr {
                     let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
                     while let Some(Ok(_)) = socket.next().await {}
                 } else {
-                    let length = if &word == b"GET /ev" { "" } else { "content-length: 11\r\n" };
+                    // Only what was asked for as a stream is one.
+                    let is_stream = &word == b"GET /ev";
+                    let length = if is_stream { "" } else { "connection: close\r\ncontent-length: 11\r\n" };
                     let answer = format!("HTTP/1.1 200 OK\r\n{length}\r\ndata: one\n\n");
                     let _ = stream.write_all(answer.as_bytes()).await;
-                    while stream.read(&mut word).await.is_ok_and(|count| count > 0) {}
+                    while is_stream && stream.read(&mut word).await.is_ok_and(|count| count > 0) {}
                 }
             });
         }

@@ -123,16 +123,23 @@ pub(super) fn elsewhere(app: &App) -> Page {
     Page::new(StatusCode::SERVICE_UNAVAILABLE, "ready", title, detail).retry_after(1)
 }
 
+/// Access ended while the app had yet to answer.
+pub(super) fn ended_meanwhile(app: &App) -> Page {
+    let title = format!("Your access to {} has just ended.", app.title);
+    let detail = "It ended before there was an answer. What you sent may have arrived, or a part of it.";
+    Page::new(StatusCode::FORBIDDEN, "ended", title, detail)
+}
+
 /// The app gave no answer.
 pub(super) fn upstream_unavailable(app: &App, failure: &Failure) -> Page {
     let status = match failure {
         Failure::TooLarge => return too_large(app),
+        Failure::ClientGone => return incomplete(app),
+        Failure::AccessEnded => return ended_meanwhile(app),
         Failure::NoConnection(_) | Failure::NoAnswer(_) => StatusCode::GATEWAY_TIMEOUT,
-        Failure::Connect(_)
-        | Failure::Broken(_)
-        | Failure::Switched
-        | Failure::NotSwitched
-        | Failure::ClientGone => StatusCode::BAD_GATEWAY,
+        Failure::Connect(_) | Failure::Broken(_) | Failure::Switched | Failure::NotSwitched => {
+            StatusCode::BAD_GATEWAY
+        }
     };
     let title = format!("{} does not answer.", app.title);
     let detail = "You are signed in and may use it, but it can't be reached right now.";
@@ -144,6 +151,13 @@ fn too_large(app: &App) -> Page {
     let title = format!("That is too much for {}.", app.title);
     let detail = "What you sent is longer than what may be sent there.";
     Page::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title, detail)
+}
+
+/// The client did not send all of its request, or was silent for too long.
+fn incomplete(app: &App) -> Page {
+    let title = format!("{} has not got all of your request.", app.title);
+    let detail = "It broke off, or nothing more of it came. It is not known what was made of the beginning.";
+    Page::new(StatusCode::REQUEST_TIMEOUT, "request_incomplete", title, detail)
 }
 
 /// Something of ours broke.

@@ -1,7 +1,7 @@
 //! What a client is sent: typed, never collected.
 
 use super::upstream::Returning;
-use super::watch::Watch;
+use super::watch::Permitted;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a client is sent.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the largest, and a box would be made for each")]
 pub(super) enum ToClient {
     /// A page of the gate itself.
     Page(Full<Bytes>),
@@ -57,13 +58,13 @@ impl Body for ToClient {
 pub(super) struct FromApp {
     body: Returning,
     permitted: Permitted,
+    /// How many frames have passed, up to [`SHORT`].
+    passed: u8,
 }
 
-/// A short answer is over before anybody could be waiting for its end: the watch begins with the first wait.
-enum Permitted {
-    Unwatched(Option<Watch>),
-    Watched(Pin<Box<dyn Future<Output = ()> + Send>>),
-}
+/// A short answer is over before anybody could be waiting for its end. The watch begins with the first wait, or, where
+/// the app is always ahead of its client, after so many frames.
+const SHORT: u8 = 32;
 
 /// The permit ended before the answer did.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +72,8 @@ enum Permitted {
 struct AccessEnded;
 
 impl FromApp {
-    pub(super) fn new(body: Returning, watch: Watch) -> Self {
-        Self { body, permitted: Permitted::Unwatched(Some(watch)) }
+    pub(super) fn new(body: Returning, permitted: Permitted) -> Self {
+        Self { body, permitted, passed: 0 }
     }
 }
 
@@ -85,23 +86,18 @@ impl Body for FromApp {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        if let Permitted::Watched(over) = &mut this.permitted {
-            ready_is_error(over.as_mut().poll(context))?;
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
-        }
-        if let Permitted::Unwatched(watch) = &mut this.permitted
-            && let Some(watch) = watch.take()
+        if (this.permitted.is_watched() || this.passed == SHORT)
+            && this.permitted.poll_over(context).is_ready()
         {
-            let mut over: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(watch.over());
-            ready_is_error(over.as_mut().poll(context))?;
-            this.permitted = Permitted::Watched(over);
+            return Poll::Ready(Some(Err(AccessEnded.into())));
         }
-        Poll::Pending
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                this.passed = SHORT.min(this.passed + 1);
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending if this.permitted.is_watched() => Poll::Pending,
+            Poll::Pending => this.permitted.poll_over(context).map(|()| Some(Err(AccessEnded.into()))),
+        }
     }
-}
-
-fn ready_is_error(over: Poll<()>) -> Result<(), Error> {
-    if over.is_ready() { Err(AccessEnded.into()) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use super::listen::Timely;
 use super::tunnel::{self, Tunnels};
 use super::upload::{Cut, FromClient};
 use super::upstream::{Failure, Timeouts, Upstream, Way};
-use super::watch::Watch;
+use super::watch::{Permitted, Watch};
 use super::websocket::Upgrade;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
@@ -62,7 +62,9 @@ pub(super) async fn forward(
     *onward.headers_mut() = parts.headers;
 
     let way = Way { lane: terms.lane, timeouts: terms.timeouts, upgrade: upgrade.is_some(), trailers };
-    let mut response = upstream.send(&way, onward).await?;
+    let mut permitted = Permitted::new(watch);
+    let answered = permitted.hold(upstream.send(&way, onward)).await;
+    let mut response = answered.ok_or(Failure::AccessEnded)??;
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::clean_response(response.headers_mut());
     headers::edit(response.headers_mut(), &route.common.response);
@@ -71,8 +73,9 @@ pub(super) async fn forward(
             let app = hyper::upgrade::on(&mut response);
             let busy = response.body_mut().busy();
             let (client, response) = upgrade.accept(response.map(|_| ToClient::Page(Default::default())))?;
-            tunnels.spawn(async move {
-                tunnel::run(client, app, watch).await;
+            let (name, idle) = (permit.app().name.clone(), terms.timeouts.idle);
+            tunnels.spawn(|stop| async move {
+                tunnel::run(name, client, app, permitted, stop, idle).await;
                 drop(busy);
             });
             Ok(response)
@@ -81,7 +84,7 @@ pub(super) async fn forward(
         Some(upgrade) if upgrade.is_refused_by(response.status()) => Err(Failure::NotSwitched),
         _ => {
             *response.version_mut() = Version::HTTP_11;
-            Ok(response.map(|body| ToClient::App(FromApp::new(body, watch))))
+            Ok(response.map(|body| ToClient::App(FromApp::new(body, permitted))))
         }
     }
 }

@@ -288,7 +288,11 @@ impl Gate {
                 response
             }
             Err(failure) => {
-                tracing::warn!(app = %app.name, %upstream, %failure, "app does not answer: {failure}");
+                if failure.is_clients() {
+                    tracing::debug!(app = %app.name, %failure, "request not finished: {failure}");
+                } else {
+                    tracing::warn!(app = %app.name, %upstream, %failure, "app does not answer: {failure}");
+                }
                 about.answer(answer::upstream_unavailable(app, &failure))
             }
         }

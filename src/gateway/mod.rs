@@ -40,6 +40,7 @@ mod gate;
 mod memo;
 mod path;
 mod request_id;
+mod reset;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

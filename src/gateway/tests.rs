@@ -1,5 +1,6 @@
 //! The gate over real sockets, on raw bytes where a client library would tidy the request.
 
+mod ends;
 mod questions;
 mod repeats;
 
@@ -331,8 +332,15 @@ async fn says_back(socket: &mut Socket) -> bool {
     sent && matches!(timeout(SOON, socket.next()).await, Ok(Some(Ok(Message::Text(text)))) if text == "hello")
 }
 
-async fn is_cut(socket: &mut Socket) -> bool {
-    matches!(timeout(SOON, socket.next()).await, Ok(None | Some(Err(_))))
+/// The code that a socket is closed with; `None` where it is cut.
+async fn close_code(socket: &mut Socket) -> Option<u16> {
+    loop {
+        match timeout(SOON, socket.next()).await.unwrap()? {
+            Ok(Message::Close(Some(close))) => return Some(close.code.into()),
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,13 +355,13 @@ async fn a_websocket_passes_until_its_permit_ends() {
     front.turn(60);
     assert!(says_back(&mut socket).await);
     front.turn(30);
-    assert!(is_cut(&mut socket).await);
+    assert_eq!(close_code(&mut socket).await, Some(1008));
 
     front.hold(vec![held("reader", 200)], Account::NotNeeded);
     let mut socket = open_socket(&front).await;
     assert!(says_back(&mut socket).await);
     front.hold(vec![], Account::NotNeeded);
-    assert!(is_cut(&mut socket).await);
+    assert_eq!(close_code(&mut socket).await, Some(1008));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -406,6 +414,6 @@ async fn a_stop_lets_requests_finish_and_ends_tunnels() {
     let mut socket = open_socket(&front).await;
     assert!(says_back(&mut socket).await);
     front.drain.close();
-    assert!(is_cut(&mut socket).await);
+    assert_eq!(close_code(&mut socket).await, Some(1001));
     timeout(SOON, front.running.finished()).await.unwrap();
 }

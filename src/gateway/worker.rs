@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 /// How long tunnels may take to say good-bye.
-const GOOD_BYE: Duration = Duration::from_secs(1);
+const GOOD_BYE: Duration = Duration::from_millis(1_500);
 
 /// The running gateway.
 pub struct Running {
@@ -22,7 +22,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Resolves when every worker has stopped: at the latest a second after requests had to be finished.
+    /// Resolves when every worker has stopped: at the latest a good second after requests had to be finished.
     pub async fn finished(&self) {
         self.threads.wait().await;
     }

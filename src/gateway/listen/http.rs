@@ -6,6 +6,7 @@ use super::peer::Peer;
 use super::stream::Stream;
 use crate::gateway::gate::Gate;
 use crate::gateway::memo::Memo;
+use crate::gateway::reset::reset;
 use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -85,14 +86,22 @@ impl Http {
                 Ok::<_, Infallible>(response)
             }
         });
-        let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
-        tokio::select! {
-            served = connection.as_mut() => served,
+        let mut connection = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let served = tokio::select! {
+            served = &mut connection => served,
             () = phase.closed.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
             }
+        };
+        // An answer that broke off has no end. To clients of HTTP/1.0 a close alone would be one.
+        if served.as_ref().is_err_and(hyper::Error::is_user)
+            && let Some(parts) = connection.into_parts()
+            && let Some(stream) = parts.io.inner().tcp()
+        {
+            reset(stream);
         }
+        served
     }
 
     /// Serves a connection to its end. A client that asked for nothing new for long is told to go, and so are all

@@ -39,6 +39,7 @@ pub(super) use proxy::{Reading, read as read_introduction};
 
 pub(super) use accept::{Crowd, Handed, accept};
 pub(super) use attend::Attendant;
+pub(super) use stream::Stream;
 pub(super) use timely::{BrokenOff, Timely};
 
 /// Where clients come in, and what they may take.

@@ -34,7 +34,7 @@ impl Accepted {
 }
 
 /// A client's socket. What was read of it to find out what it speaks is read again.
-pub(super) struct Socket {
+pub(in crate::gateway) struct Socket {
     kind: Kind,
     ahead: BytesMut,
     /// Goes with the socket wherever it goes, also into a tunnel.
@@ -152,9 +152,23 @@ impl AsyncWrite for Socket {
 }
 
 /// A client's connection, in the clear or by TLS.
-pub(super) enum Stream {
+pub(in crate::gateway) enum Stream {
     Clear(Socket),
     Tls(Box<TlsStream<Socket>>),
+}
+
+impl Stream {
+    /// The TCP connection below, where there is one.
+    pub(in crate::gateway) fn tcp(&self) -> Option<&TcpStream> {
+        let socket = match self {
+            Self::Clear(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        match &socket.kind {
+            Kind::Tcp(stream) => Some(stream),
+            Kind::Unix(_) => None,
+        }
+    }
 }
 
 impl AsyncRead for Stream {

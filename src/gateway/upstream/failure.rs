@@ -29,15 +29,18 @@ pub(in crate::gateway) enum Failure {
     /// The request's body is longer than it may be. The client's doing.
     #[error("the request's body is too long")]
     TooLarge,
-    /// The client hung up. There is nobody to tell.
+    /// The client did not send all of it.
     #[error("the client broke off")]
     ClientGone,
+    /// The permit ended first. Nobody's doing.
+    #[error("access ended before there was an answer")]
+    AccessEnded,
 }
 
 impl Failure {
     /// Whether it is the client's doing, and says nothing of the app.
-    pub(super) fn is_clients(&self) -> bool {
-        matches!(self, Self::TooLarge | Self::ClientGone)
+    pub(in crate::gateway) fn is_clients(&self) -> bool {
+        matches!(self, Self::TooLarge | Self::ClientGone | Self::AccessEnded)
     }
 
     /// Whether nobody was there at all, so that nothing of the request was read by anybody.

@@ -39,6 +39,7 @@ pub use settings::Settings;
 pub use timeouts::Timeouts;
 
 pub(super) use failure::Failure;
+pub(super) use patient::Patient;
 pub(super) use returning::Returning;
 
 /// Where an app really is: at one or several endpoints.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that swallows what it cannot write. Whether anybody is there shows when it is read.
-pub(super) struct Patient<T> {
+pub(in crate::gateway) struct Patient<T> {
     stream: T,
     is_deaf: bool,
 }
@@ -15,6 +15,11 @@ pub(super) struct Patient<T> {
 impl<T> Patient<T> {
     pub(super) fn new(stream: T) -> Self {
         Self { stream, is_deaf: false }
+    }
+
+    /// The stream itself.
+    pub(in crate::gateway) fn get_ref(&self) -> &T {
+        &self.stream
     }
 
     fn written(&mut self, written: io::Result<usize>, length: usize) -> io::Result<usize> {

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::gateway::{self, Assertions, Gateway, Routes};
+use crate::gateway::{self, Assertions, Gateway, Live, Plan, Routes};
 use crate::issuer::Issuer;
 use crate::lifecycle::{self, Lifecycle};
 use crate::names::AppName;
@@ -103,15 +103,14 @@ impl App {
             clock: clock.clone(),
         }));
 
-        let routes = Arc::new(Routes::new(config.url.clone(), config.apps.into_values())?);
+        let routes = Routes::new(config.url.clone(), config.apps.into_values())?;
         let assertions = Arc::new(Assertions::new(routes.url(), key));
         let gateway = gateway::start(Gateway {
             listeners,
             workers: config.workers,
-            routes,
+            live: Arc::new(Live::new(Plan { routes, pages })),
             sessions,
             assertions,
-            pages,
             main: Handle::current(),
             clock,
             stop: stop.clone(),

@@ -12,7 +12,6 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Permit {
     app: Arc<App>,
-    rule: Arc<Rule>,
     guest: Option<Guest>,
 }
 
@@ -52,7 +51,7 @@ pub fn authorize(
     rule: &Arc<Rule>,
     now: Timestamp,
 ) -> Result<Permit, Refusal> {
-    let permit = |guest| Permit { app: app.clone(), rule: rule.clone(), guest };
+    let permit = |guest| Permit { app: app.clone(), guest };
     if **rule == Rule::Public {
         return Ok(permit(None));
     }
@@ -91,11 +90,6 @@ impl Permit {
     /// The app it opens.
     pub fn app(&self) -> &Arc<App> {
         &self.app
-    }
-
-    /// The same question again, with the session as it is now.
-    pub fn renew(&self, session: Option<Arc<Session>>, now: Timestamp) -> Result<Self, Refusal> {
-        authorize(session, &self.app, &self.rule, now)
     }
 
     /// Whom it is for; nobody in particular where a place is public.

@@ -6,6 +6,7 @@ use super::authorize::{Permit, Refusal, authorize};
 use super::body::ToClient;
 use super::forward::forward;
 use super::headers::Client;
+use super::live::Plan;
 use super::route::{Asked, Place};
 use super::settings::{App, Rule};
 use super::upstream::Pool;
@@ -52,14 +53,15 @@ impl From<Unavailable> for Denied {
 
 impl Gate {
     pub(super) fn new(gateway: Arc<Gateway>) -> Self {
-        let cookie = Cookie::session(gateway.routes.is_https());
+        let cookie = Cookie::session(gateway.live.plan().routes.is_https());
         Self { gateway, pool: Pool::default(), cookie }
     }
 
     /// Answers one request of the client at `peer`.
     pub(super) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<ToClient> {
         let reader = Reader::of(request.method(), request.headers());
-        let found = self.gateway.routes.find(request.method(), request.uri(), request.headers());
+        let plan = self.gateway.live.plan();
+        let found = plan.routes.find(request.method(), request.uri(), request.headers());
         let about = About { reader, app: None, path: request.uri().path(), session: None };
         let Asked { place, host } = match found {
             Ok(Some(asked)) => asked,
@@ -67,19 +69,21 @@ impl Gate {
             Err(error) => return about.answer(answer::bad_request(error)),
         };
         match place {
-            Place::App(app) => self.at_app(&app, &host, peer, reader, request).await,
+            Place::App(app) => self.at_app(&plan, &app, &host, peer, reader, request).await,
             Place::Ours => {
-                self.at_ours(Visit { app: None, client: peer.ip() }, request.map(RouterBody::new)).await
+                let visit = Visit { app: None, client: peer.ip() };
+                self.at_ours(&plan, visit, request.map(RouterBody::new)).await
             }
             Place::Beside(app) => {
                 let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
-                self.at_ours(visit, request.map(RouterBody::new)).await
+                self.at_ours(&plan, visit, request.map(RouterBody::new)).await
             }
         }
     }
 
     async fn at_app(
         &self,
+        plan: &Arc<Plan>,
         app: &Arc<App>,
         host: &HeaderValue,
         peer: SocketAddr,
@@ -94,12 +98,12 @@ impl Gate {
             Ok(permit) => permit,
             Err(Denied { why: Why::Refused(Refusal::SignIn), .. }) if reader == Reader::Person => {
                 let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
-                return self.at_ours(visit, to_sign_in(&uri, request)).await;
+                return self.at_ours(plan, visit, to_sign_in(&uri, request)).await;
             }
             Err(Denied { why, session }) => {
                 about.session = session.as_deref();
                 return about.answer(match why {
-                    Why::Refused(why) => answer::refused(&why, app, about.session, gateway.routes.url()),
+                    Why::Refused(why) => answer::refused(&why, app, about.session, plan.routes.url()),
                     Why::Unavailable => Page::store_unavailable(),
                 });
             }
@@ -111,8 +115,8 @@ impl Gate {
                 return about.answer(answer::internal());
             }
         };
-        let watch = Watch { permit, token, sessions: gateway.sessions.clone(), clock: gateway.clock.clone() };
-        let client = Client { address: peer.ip(), host, https: gateway.routes.is_https() };
+        let watch = Watch { permit, token, uri: uri.clone(), plan: plan.clone(), gateway: gateway.clone() };
+        let client = Client { address: peer.ip(), host, https: plan.routes.is_https() };
         match forward(&self.pool, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {
@@ -158,11 +162,16 @@ impl Gate {
     }
 
     /// Our own pages: they sleep and block, so they run on the main runtime, and to their end.
-    async fn at_ours(&self, visit: Visit, mut request: Request<RouterBody>) -> Response<ToClient> {
+    async fn at_ours(
+        &self,
+        plan: &Plan,
+        visit: Visit,
+        mut request: Request<RouterBody>,
+    ) -> Response<ToClient> {
         request.extensions_mut().insert(visit);
         let reader = Reader::of(request.method(), request.headers());
         let path = request.uri().path().to_owned();
-        match self.gateway.main.spawn(self.gateway.pages.clone().oneshot(request)).await {
+        match self.gateway.main.spawn(plan.pages.clone().oneshot(request)).await {
             Ok(Ok(response)) => response.map(ToClient::Router),
             Err(error) => {
                 tracing::error!(path, %error, "a page of our own broke: {error}");

@@ -20,6 +20,7 @@
 pub mod assertion;
 pub mod authorize;
 pub mod headers;
+pub mod live;
 pub mod route;
 pub mod settings;
 
@@ -45,6 +46,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 pub use assertion::Assertions;
+pub use live::{Live, Plan};
 pub use route::Routes;
 pub use settings::{App, Field, Mistake, Rule, Settings};
 pub use worker::{Running, start};
@@ -55,15 +57,12 @@ pub struct Gateway {
     pub listeners: Vec<TcpListener>,
     /// How many workers; about one for each core.
     pub workers: usize,
-    /// What is where.
-    pub routes: Arc<Routes>,
+    /// What is where, and our own pages, as long as that holds.
+    pub live: Arc<Live>,
     /// Who is there.
     pub sessions: Sessions,
     /// What apps are told.
     pub assertions: Arc<Assertions>,
-    /// Our own pages. They find out where a request came in by [`crate::session::Visit`], among its extensions.
-    /// `GET /.guestpass/start?to=` on an app's host sends a person to sign in.
-    pub pages: axum::Router,
     /// Where our own pages run.
     pub main: Handle,
     /// What time it is.

@@ -100,6 +100,7 @@ pub struct Routes {
     url: Url,
     default_port: Option<u16>,
     hosts: HashMap<String, Vec<(Option<u16>, Place)>>,
+    apps: HashMap<AppName, Arc<App>>,
 }
 
 /// What a request asks for.
@@ -137,7 +138,9 @@ impl Routes {
     pub fn new(url: Url, apps: impl IntoIterator<Item = Arc<App>>) -> Result<Self, Taken> {
         let name = url.host_str().unwrap_or_default().to_owned();
         let mut hosts = HashMap::from([(name, vec![(url.port(), Place::Ours)])]);
+        let mut named = HashMap::new();
         for app in apps {
+            named.insert(app.name.clone(), app.clone());
             let places = hosts.entry(app.host.name().to_owned()).or_default();
             if places.iter().any(|(port, _)| *port == app.host.port) {
                 return Err(Taken { host: app.host.to_string(), app: app.name.clone() });
@@ -147,7 +150,7 @@ impl Routes {
         // A named port is compared before one that is left open.
         hosts.values_mut().for_each(|places| places.sort_by_key(|(port, _)| port.is_none()));
         let default_port = if url.scheme() == "https" { Some(443) } else { Some(80) };
-        Ok(Self { url, default_port, hosts })
+        Ok(Self { url, default_port, hosts, apps: named })
     }
 
     /// Whether people reach us by https.
@@ -158,6 +161,11 @@ impl Routes {
     /// Our own address, without a slash at the end.
     pub fn url(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
+    }
+
+    /// The app of this name.
+    pub fn app(&self, name: &AppName) -> Option<&Arc<App>> {
+        self.apps.get(name)
     }
 
     /// What a request asks for; `None` if nothing here has its host.

@@ -57,12 +57,14 @@ impl Front {
         let running = super::start(Gateway {
             listeners: vec![listener],
             workers: 2,
-            routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
+            live: Arc::new(Live::new(Plan {
+                routes: Routes::new(url, [wiki]).unwrap(),
+                pages: Router::new()
+                    .route("/.guestpass/start", get(sign_in))
+                    .route("/", get(|| async { "ours" })),
+            })),
             sessions: sessions.clone(),
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
-            pages: Router::new()
-                .route("/.guestpass/start", get(sign_in))
-                .route("/", get(|| async { "ours" })),
             main: Handle::current(),
             clock: clock.clone(),
             stop: stop.clone(),

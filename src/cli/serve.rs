@@ -1,16 +1,20 @@
 //! `guestpass serve`
 
-use super::{At, check};
+use super::At;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::document::Mistakes;
 use crate::telemetry;
 use anyhow::Context;
 use clap::Args;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): first it finishes what is under way.
+/// Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): first it finishes what is under way. When its
+/// files change, or on SIGHUP, it goes by them as they are then.
 #[derive(Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -23,7 +27,10 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
         telemetry::start(self.json_logs, "info");
-        let Some(config) = check::load(&self.at.config) else { return ExitCode::FAILURE };
+        let mut mistakes = Mistakes::default();
+        let config = Config::load(&self.at.config, &mut mistakes);
+        eprint!("{}", config::report(&mistakes));
+        let Some(config) = config else { return ExitCode::FAILURE };
         match serve(config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -34,16 +41,22 @@ impl Serve {
     }
 }
 
-fn serve(config: crate::config::Config) -> anyhow::Result<()> {
+fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listen = config.listen;
         let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let url = config.url.clone();
-        let told_to_stop = told_to_stop()?;
+        let (told_to_stop, mut hangups) = (told_to_stop()?, signal(SignalKind::hangup())?);
         let app = App::start(config, vec![listener], Clock::system()).await?;
         tracing::info!(%listen, %url, "guestpass is up");
-        told_to_stop.await;
+        let mut told_to_stop = pin!(told_to_stop);
+        loop {
+            tokio::select! {
+                () = told_to_stop.as_mut() => break,
+                _ = hangups.recv() => app.reload(),
+            }
+        }
         tracing::info!("stopping: finishing what is under way");
         app.stop().await;
         Ok(())

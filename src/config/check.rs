@@ -1,7 +1,7 @@
 //! From settings as written to settings that are right.
 
 use super::tell::Tell;
-use super::{AppSettings, Config, Settings, is_placeholder};
+use super::{AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder};
 use crate::document::closest;
 use crate::gateway;
 use crate::lifecycle;
@@ -17,8 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::{Host, Url};
 
-/// Checks everything, and goes on after each mistake, so that all are told.
-pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> Option<Config> {
+/// Checks everything that the file at `path` says, and goes on after each mistake, so that all are told.
+pub(super) fn check(
+    settings: Settings,
+    path: &Path,
+    files: &mut Files,
+    tell: &mut Tell<'_>,
+) -> Option<Config> {
+    let folder = folder(path);
     check_url(&settings.url, &["url"], tell);
     if !matches!(settings.url.path(), "/" | "") || settings.url.query().is_some() {
         tell.wrong(
@@ -34,13 +40,17 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         providers: tell.names("providers").chain(settings.providers.keys().cloned()).collect(),
         apps: tell.names("apps").chain(settings.apps.keys().cloned()).collect(),
     };
-    let policy = read_policies(&folder.join(&settings.policies), &known, tell);
+    let policy = read_policies(&folder.join(&settings.policies), &known, files, tell);
     if let Some(policy) = &policy {
         check_routes(&settings.apps, policy, tell);
     }
     let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, tell);
     let store = store?;
     Some(Config {
+        path: path.to_owned(),
+        files: files.clone(),
+        look_every: LOOK_EVERY,
+        operations: settings.operations,
         admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
         url: settings.url,
         listen: settings.listen,
@@ -208,8 +218,13 @@ fn check_routes(apps: &BTreeMap<AppName, AppSettings>, policy: &Policy, tell: &m
     }
 }
 
-pub(super) fn read_policies(folder: &Path, known: &Known, tell: &mut Tell<'_>) -> Option<Policy> {
-    match policy_files(folder) {
+pub(super) fn read_policies(
+    folder: &Path,
+    known: &Known,
+    files: &mut Files,
+    tell: &mut Tell<'_>,
+) -> Option<Policy> {
+    match policy_files(folder, files) {
         Ok(files) if files.is_empty() => {
             let hint = "without one nobody gets in; docs/policies.md shows how they are written";
             tell.hint(&["policies"], format!("{} holds no policy", folder.display()), hint);
@@ -224,11 +239,7 @@ pub(super) fn read_policies(folder: &Path, known: &Known, tell: &mut Tell<'_>) -
 }
 
 /// The `.yaml` files of a folder, by name: (path, text).
-fn policy_files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
-    let entries = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths: Vec<PathBuf> = entries.collect::<Result<_, _>>()?;
-    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-    paths.retain(|path| is_yaml(path) && path.is_file());
-    paths.sort();
-    paths.into_iter().map(|path| Ok((path.display().to_string(), std::fs::read_to_string(&path)?))).collect()
+fn policy_files(folder: &Path, files: &mut Files) -> std::io::Result<Vec<(String, String)>> {
+    let paths = files.list(folder)?;
+    paths.into_iter().map(|path| Ok((path.display().to_string(), files.read(&path)?))).collect()
 }

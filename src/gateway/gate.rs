@@ -69,7 +69,7 @@ impl Gate {
             Err(error) => return about.answer(answer::bad_request(error)),
         };
         match place {
-            Place::App(app) => self.at_app(&plan, &app, &host, peer, reader, request).await,
+            Place::App(app) => self.at_app(plan, &app, &host, peer, reader, request).await,
             Place::Ours => {
                 let visit = Visit { app: None, client: peer.ip() };
                 self.at_ours(&plan, visit, request.map(RouterBody::new)).await
@@ -83,7 +83,7 @@ impl Gate {
 
     async fn at_app(
         &self,
-        plan: &Arc<Plan>,
+        plan: Arc<Plan>,
         app: &Arc<App>,
         host: &HeaderValue,
         peer: SocketAddr,
@@ -98,7 +98,7 @@ impl Gate {
             Ok(permit) => permit,
             Err(Denied { why: Why::Refused(Refusal::SignIn), .. }) if reader == Reader::Person => {
                 let visit = Visit { app: Some(app.name.clone()), client: peer.ip() };
-                return self.at_ours(plan, visit, to_sign_in(&uri, request)).await;
+                return self.at_ours(&plan, visit, to_sign_in(&uri, request)).await;
             }
             Err(Denied { why, session }) => {
                 about.session = session.as_deref();
@@ -115,8 +115,8 @@ impl Gate {
                 return about.answer(answer::internal());
             }
         };
-        let watch = Watch { permit, token, uri: uri.clone(), plan: plan.clone(), gateway: gateway.clone() };
         let client = Client { address: peer.ip(), host, https: plan.routes.is_https() };
+        let watch = Watch { permit, token, uri: uri.clone(), plan, gateway: gateway.clone() };
         match forward(&self.pool, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {

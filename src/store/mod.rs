@@ -13,6 +13,7 @@ mod books;
 mod cache;
 mod files;
 mod grants;
+mod health;
 mod instance;
 mod sessions;
 mod users;

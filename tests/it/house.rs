@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of each floor, from the ground up; the walls are below all of them.
 const FLOORS: [(&str, &[&str]); 6] = [
-    ("the walls", &["clock", "document", "loopback", "names", "page", "seal", "span", "telemetry"]),
+    (
+        "the walls",
+        &["clock", "document", "loopback", "metrics", "names", "page", "seal", "span", "telemetry"],
+    ),
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),
     ("the second floor", &["lifecycle", "session"]),
-    ("the third floor", &["gateway", "oidc", "portal", "admin", "provision"]),
+    ("the third floor", &["gateway", "oidc", "portal", "admin", "operations", "provision"]),
     ("the roof", &["config", "app", "cli", "demo"]),
 ];
 const WALLS: usize = 0;

@@ -8,6 +8,8 @@ mod crash;
 mod ends;
 mod harness;
 mod house;
+mod operations;
 mod operators;
 mod outage;
+mod reload;
 mod sign_in;

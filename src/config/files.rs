@@ -33,14 +33,14 @@ impl Files {
     /// As [`std::fs::read_dir`].
     pub(super) fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let listed = yaml_in(folder);
-        self.folders.insert(folder.to_owned(), listed.as_ref().ok().map(print));
+        self.folders.insert(folder.to_owned(), listed.as_deref().ok().map(print));
         listed
     }
 
     /// What the same files and folders hold now.
     pub fn look_again(&self) -> Self {
         let file = |path: &PathBuf| std::fs::read(path).ok().map(|bytes| sha256(&[&bytes]));
-        let folder = |path: &PathBuf| yaml_in(path).as_ref().ok().map(print);
+        let folder = |path: &PathBuf| yaml_in(path).as_deref().ok().map(print);
         Self {
             files: self.files.keys().map(|path| (path.clone(), file(path))).collect(),
             folders: self.folders.keys().map(|path| (path.clone(), folder(path))).collect(),
@@ -57,7 +57,7 @@ fn yaml_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn print(paths: &Vec<PathBuf>) -> [u8; 32] {
+fn print(paths: &[PathBuf]) -> [u8; 32] {
     let names: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_encoded_bytes()).collect();
     sha256(&names)
 }

@@ -116,7 +116,8 @@ impl Gate {
             }
         };
         let client = Client { address: peer.ip(), host, https: plan.routes.is_https() };
-        let watch = Watch { permit, token, uri: uri.clone(), plan, gateway: gateway.clone() };
+        let path = uri.path_and_query().cloned();
+        let watch = Watch { permit, token, path, plan, gateway: gateway.clone() };
         match forward(&self.pool, watch, word.as_deref(), client, request).await {
             Ok(response) => response,
             Err(failure) => {

@@ -5,14 +5,15 @@ use super::Gateway;
 use super::authorize::{Permit, authorize};
 use super::live::Plan;
 use super::settings::Rule;
-use http::Uri;
+use http::uri::PathAndQuery;
 use std::sync::Arc;
 
 /// A permit, and all it takes to judge again.
 pub(super) struct Watch {
     pub(super) permit: Permit,
     pub(super) token: Option<String>,
-    pub(super) uri: Uri,
+    /// Where in the app; rules hang on it.
+    pub(super) path: Option<PathAndQuery>,
     /// The plan by which it was judged.
     pub(super) plan: Arc<Plan>,
     pub(super) gateway: Arc<Gateway>,
@@ -51,7 +52,7 @@ impl Watch {
     /// Whether a permit is given still.
     async fn judge_again(&mut self) -> bool {
         let Some(app) = self.plan.routes.app(&self.permit.app().name) else { return false };
-        let rule = app.rule(self.uri.path());
+        let rule = app.rule(self.path.as_ref().map_or("/", PathAndQuery::path));
         loop {
             let session = match &self.token {
                 // Who cannot be judged is not let in, and so not kept in either.

@@ -444,7 +444,7 @@ mod tests {
         assert!(has(&new, 1) && has(&old, 0));
 
         // Taken out, and put back: what came up meanwhile is done then.
-        bench.targets.send_modify(|targets| drop(targets.remove(&"wiki".parse().unwrap())));
+        bench.targets.send_modify(|targets| drop(targets.remove("wiki")));
         bench.want("wiki").await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(has(&new, 1));

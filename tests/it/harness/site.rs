@@ -167,8 +167,7 @@ impl Site {
     /// The number under this name, labels included, among what is counted.
     pub(crate) async fn counted(&self, name: &str) -> Option<f64> {
         let (_, text) = self.watched("/metrics").await;
-        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        found
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     fn configuration(&self) -> String {

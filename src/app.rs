@@ -1,28 +1,38 @@
 //! Builds everything, starts the tasks, and stops them in order.
 
+mod fixed;
+mod plan;
+mod reload;
+mod tell;
+
 use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
 use crate::gateway::listen::{self, Drain, Entrance, Listener, Patience};
-use crate::gateway::{self, AccessLog, Assertions, Gateway, Routes};
-use crate::issuer::Issuer;
-use crate::lifecycle::{self, Lifecycle};
-use crate::names::AppName;
-use crate::provision::connectors::scim::Scim;
+use crate::gateway::{self, AccessLog, Assertions, Gateway, Live};
+use crate::lifecycle::{self, Lifecycle, Rules};
+use crate::metrics::Metrics;
 use crate::provision::{self, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
-use crate::{admin, oidc, portal};
+use crate::{admin, oidc, operations};
 use anyhow::Context;
+use fixed::Fixed;
+use plan::{Issuers, Standing, targets};
+use reload::Reload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tell::Told;
 use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// How long background work may take to finish once requests have.
 const FINISH: Duration = Duration::from_secs(5);
+
+/// How many wishes to reload may wait; who comes later finds that somebody has wished it already.
+const WISHES: usize = 8;
 
 /// A gateway that runs.
 pub struct App {
@@ -31,6 +41,9 @@ pub struct App {
     drain: Drain,
     announce: Duration,
     tasks: JoinSet<()>,
+    /// Told to the last: whether we are ready, and what is counted.
+    operations: JoinSet<()>,
+    reloads: admin::Reloads,
     stop: CancellationToken,
 }
 
@@ -39,74 +52,55 @@ impl App {
     /// caller's to say.
     ///
     /// # Errors
-    /// Where the store cannot be opened, the operators' socket cannot be bound, or a client cannot be made. A
-    /// provider or target that does not answer is no error: it may later.
+    /// Where the store cannot be opened, the operators' socket or the address for operations cannot be bound, or a
+    /// client cannot be made. A provider or target that does not answer is no error: it may later.
     pub async fn start(config: Config, listeners: Vec<Listener>, clock: Clock) -> anyhow::Result<Self> {
+        let fixed = Fixed::of(&config);
         let store = Store::open(&config.store, config.sealer, clock.now())
             .await
             .with_context(|| format!("cannot open the store {}", config.store.display()))?;
         // Time that has been seen once has passed, whatever the machine's clock says after a restart.
         clock.not_before(store.instance().high_water);
-        let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
+        let (stop, drain, metrics) = (CancellationToken::new(), Drain::default(), Metrics::new());
+        let (mut tasks, mut operations) = (JoinSet::new(), JoinSet::new());
+        if let Some(address) = config.operations {
+            let (metrics, store, leaving) = (metrics.clone(), store.clone(), drain.leaving());
+            let deps = operations::Deps { metrics, store, leaving };
+            operations.spawn(operations::run(operations::bind(address).await?, deps));
+        }
+        let told = Told::new(&metrics, clock.now());
+        told.left_alone(&store, &config.targets).await;
 
-        let own_host = oidc::own_host(&config.url);
-        let lifecycle = Lifecycle::new(
-            store.clone(),
-            config.policy,
-            config.app_targets,
-            own_host.clone(),
-            config.lifecycle,
-            clock.clone(),
-        );
+        let rules = Rules { policy: config.policy, targets: config.app_targets, settings: config.lifecycle };
+        let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
 
-        let mut targets = Targets::new();
-        for (name, settings) in &config.targets {
-            targets.insert(name.clone(), Arc::new(Scim::new(settings)?));
-        }
-        tasks.spawn(provision::run(store.clone(), clock.clone(), targets, stop.clone()));
+        let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
+        tasks.spawn(provision::run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop.clone()));
 
-        let deps = admin::Deps { store: store.clone(), lifecycle: lifecycle.clone(), clock: clock.clone() };
+        let (reloads, wishes) = mpsc::channel(WISHES);
+        let deps = admin::Deps {
+            store: store.clone(),
+            lifecycle: lifecycle.clone(),
+            clock: clock.clone(),
+            reloads: reloads.clone(),
+        };
         tasks.spawn(admin::run(admin::bind(&config.admin)?, deps, stop.clone()));
 
         let sessions = Sessions::new(store.clone(), Handle::current());
-        let mut issuers = BTreeMap::new();
-        let callback = config.url.join("/callback")?;
-        for (name, settings) in config.providers {
-            issuers.insert(name.clone(), Issuer::new(name, settings, &callback, clock.clone())?);
-        }
-        let apps: BTreeMap<AppName, oidc::App> =
-            config.apps.iter().map(|(name, app)| (name.clone(), door(app))).collect();
-        let key = store.instance().signing_key.clone();
-        let pages = portal::router(portal::Deps {
-            own_host,
-            secure: config.url.scheme() == "https",
-            apps: config
-                .apps
-                .iter()
-                .map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, &config.url))))
-                .collect(),
-            sessions: sessions.clone(),
-            key: key.clone(),
-            clock: clock.clone(),
-        })
-        .merge(oidc::router(oidc::Deps {
-            url: config.url.clone(),
-            apps,
-            issuers,
+        let standing = Standing {
+            url: config.url,
+            store: store.clone(),
             lifecycle,
             sessions: sessions.clone(),
-            store: store.clone(),
-            session: config.lifecycle.session,
             clock: clock.clone(),
-        }));
-
-        tasks.spawn(gateway::upstream::check(config.upstreams, stop.clone()));
-        let routes = Arc::new(Routes::new(config.url.clone(), config.apps.into_values())?);
-        let assertions = Arc::new(Assertions::new(routes.url(), key));
-        let drain = Drain::default();
+        };
+        let issuers = standing.issuers(&config.providers, &Issuers::new())?;
+        let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
+        let assertions = Assertions::new(plan.routes.url(), store.instance().signing_key.clone());
+        let live = Arc::new(Live::new(plan));
+        tasks.spawn(gateway::upstream::check(config.upstreams.clone(), stop.clone()));
         let most = config.connections.most.map(usize::from);
         let gateway = gateway::start(Gateway {
             entrance: Entrance {
@@ -117,27 +111,42 @@ impl App {
                 finish: config.shutdown.finish.0,
             },
             workers: config.workers,
-            routes,
+            access_log: access_log(&config.access_log)?,
+            live: live.clone(),
             sessions,
-            access_log: match &config.access_log {
-                AccessLogAt::Nowhere => None,
-                AccessLogAt::Stdout => Some(AccessLog::to_stdout()?),
-                AccessLogAt::File(path) => Some(
-                    AccessLog::to_file(path).with_context(|| format!("cannot write {}", path.display()))?,
-                ),
-            },
-            assertions,
-            pages,
+            assertions: Arc::new(assertions),
             main: Handle::current(),
             clock,
             drain: drain.clone(),
         })?;
-        Ok(Self { store, gateway, drain, announce: config.shutdown.announce.0, tasks, stop })
+        let reload = Reload {
+            standing,
+            live,
+            targets,
+            issuers,
+            target_settings: config.targets,
+            fixed,
+            path: config.path,
+            files: config.files,
+            tls: config.tls,
+            upstreams: config.upstreams,
+            look_every: config.look_every,
+            told,
+        };
+        tasks.spawn(reload.run(wishes, stop.clone()));
+        let announce = config.shutdown.announce.0;
+        Ok(Self { store, gateway, drain, announce, tasks, operations, reloads, stop })
     }
 
     /// The store, for those who watch: the demo and the tests.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Loads the configuration soon; log and metrics tell what came of it.
+    pub fn reload(&self) {
+        // Where there is no room for one more wish, those that wait find the same files.
+        let _ = self.reloads.try_send(oneshot::channel().0);
     }
 
     /// The gateway, for those who count.
@@ -167,20 +176,18 @@ impl App {
                 "some work did not finish in time; it is in the store and goes on at the next start"
             );
         }
+        self.operations.shutdown().await;
         self.store.close().await;
     }
 }
 
-/// An app as the doors for people see it.
-fn door(app: &gateway::App) -> oidc::App {
-    oidc::App { title: app.title.clone(), hosts: app.hosts.clone() }
-}
-
-/// Where a browser finds an app: at its first host that is one host, at our port where that names none.
-fn origin(app: &gateway::App, url: &Url) -> Option<Url> {
-    let host = app.hosts.iter().find(|pattern| !pattern.is_wildcard())?.host();
-    let mut origin = url.clone();
-    origin.set_host(Some(host.name())).ok()?;
-    host.port().map(|port| origin.set_port(Some(port))).transpose().ok()?;
-    Some(origin)
+fn access_log(at: &AccessLogAt) -> anyhow::Result<Option<AccessLog>> {
+    Ok(match at {
+        AccessLogAt::Nowhere => None,
+        AccessLogAt::Stdout => Some(AccessLog::to_stdout()?),
+        AccessLogAt::File(path) => {
+            let cannot = || format!("cannot write the access log {}", path.display());
+            Some(AccessLog::to_file(path).with_context(cannot)?)
+        }
+    })
 }

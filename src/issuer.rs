@@ -105,7 +105,8 @@ pub struct Issuer {
     redirect: RedirectUrl,
     http: Http,
     clock: Clock,
-    known: Mutex<Option<Known>>,
+    /// Shared with those that come after it at the same address.
+    known: Arc<Mutex<Option<Known>>>,
 }
 
 /// What the provider has published.
@@ -132,7 +133,16 @@ impl Issuer {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let redirect = RedirectUrl::new(redirect.to_string())?;
-        Ok(Self { name, settings, redirect, http: Http(http), clock, known: Mutex::default() })
+        Ok(Self { name, settings, redirect, http: Http(http), clock, known: Arc::default() })
+    }
+
+    /// The same provider with other `settings`. While its address stays, so does what it has published; who is on
+    /// the way there with the old settings comes back to the new ones.
+    pub fn renew(&self, settings: Settings) -> Self {
+        let stays = settings.issuer == self.settings.issuer;
+        let (name, redirect, clock) = (self.name.clone(), self.redirect.clone(), self.clock.clone());
+        let known = if stays { self.known.clone() } else { Arc::default() };
+        Self { name, settings, redirect, http: self.http.clone(), clock, known }
     }
 
     /// The provider's name.
@@ -325,6 +335,7 @@ impl Issuer {
 }
 
 /// Reads replies up to a size, and follows nothing.
+#[derive(Clone)]
 struct Http(reqwest::Client);
 
 impl Http {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod document;
 pub mod host;
 pub mod loopback;
+pub mod metrics;
 pub mod names;
 pub mod page;
 pub mod seal;
@@ -35,6 +36,7 @@ pub mod session;
 pub mod admin;
 pub mod gateway;
 pub mod oidc;
+pub mod operations;
 pub mod portal;
 pub mod provision;
 

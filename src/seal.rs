@@ -55,6 +55,11 @@ impl Sealer {
         Ok(Self { key, key_id })
     }
 
+    /// What tells its key from others; it does not tell the key.
+    pub fn key_id(&self) -> [u8; KEY_ID_BYTES] {
+        self.key_id
+    }
+
     /// Seals `plain` for `purpose`.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Error> {
         let mut bytes = plain.to_vec();

@@ -3,6 +3,9 @@
 
 mod orders;
 mod reads;
+mod reload;
+
+pub use reload::{Reloaded, Reloads};
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};
@@ -27,6 +30,8 @@ pub struct Deps {
     pub lifecycle: Lifecycle,
     /// What time it is.
     pub clock: Clock,
+    /// Whoever can load the configuration.
+    pub reloads: Reloads,
 }
 
 /// The API.
@@ -43,6 +48,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/sessions/{id}/revoke", post(orders::revoke_session))
         .route("/people/{person}/revoke", post(orders::revoke))
         .route("/people/{person}/restore", post(orders::restore))
+        .route("/reload", post(reload::reload))
         .with_state(deps)
 }
 

@@ -9,6 +9,7 @@ mod grants;
 mod init;
 mod people;
 mod policy;
+mod reload;
 mod serve;
 mod sessions;
 mod table;
@@ -35,6 +36,8 @@ enum Verb {
     Check(check::Check),
     /// Run the gateway
     Serve(serve::Serve),
+    /// Let the running gateway go by the files as they are now
+    Reload(reload::Reload),
     /// Work on policies
     Policy(policy::Policy),
     /// Accounts in apps: list, try again
@@ -58,6 +61,7 @@ impl Command {
             Verb::Check(command) => return command.run(),
             Verb::Serve(command) => return command.run(),
             Verb::Policy(command) => return command.run(),
+            Verb::Reload(command) => command.run(),
             Verb::Accounts(command) => command.run(),
             Verb::Grants(command) => command.run(),
             Verb::Sessions(command) => command.run(),

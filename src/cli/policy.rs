@@ -1,7 +1,8 @@
 //! `guestpass policy`
 
-use super::{At, check};
-use crate::config::Policies;
+use super::At;
+use crate::clock::Clock;
+use crate::config::{Policies, count, failures, report};
 use crate::document::Mistakes;
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
@@ -27,10 +28,15 @@ impl Policy {
         let Verb::Test { at } = self.verb;
         let mut mistakes = Mistakes::default();
         let policies = Policies::load(&at.config, &mut mistakes);
-        check::tell(&mistakes);
+        eprint!("{}", report(&mistakes));
         let Some(Policies { policy, groups }) = policies else { return ExitCode::FAILURE };
-        let Some(examples) = check::run_examples(&policy, &groups) else { return ExitCode::FAILURE };
-        println!("{examples} passed (policy {}).", policy.version());
+        let examples = policy.run_cases(Clock::system().now(), &groups);
+        let failures = failures(&examples);
+        eprint!("{failures}");
+        if !failures.is_empty() {
+            return ExitCode::FAILURE;
+        }
+        println!("{} passed (policy {}).", count(examples.len(), "example"), policy.version());
         ExitCode::SUCCESS
     }
 }

@@ -1,17 +1,21 @@
 //! `guestpass serve`
 
-use super::{At, check};
+use super::At;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::document::Mistakes;
 use crate::gateway::listen::Listener;
 use crate::gateway::listen::settings::Entry;
 use crate::telemetry;
 use anyhow::Context;
 use clap::Args;
+use std::pin::pin;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): first it finishes what is under way.
+/// Runs the gateway until it is told to stop (SIGTERM or Ctrl-C): first it finishes what is under way. When its
+/// files change, or on SIGHUP, it goes by them as they are then.
 #[derive(Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -24,7 +28,10 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
         telemetry::start(self.json_logs, "info");
-        let Some(config) = check::load(&self.at.config) else { return ExitCode::FAILURE };
+        let mut mistakes = Mistakes::default();
+        let config = Config::load(&self.at.config, &mut mistakes);
+        eprint!("{}", config::report(&mistakes));
+        let Some(config) = config else { return ExitCode::FAILURE };
         match serve(config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -35,7 +42,7 @@ impl Serve {
     }
 }
 
-fn serve(config: crate::config::Config) -> anyhow::Result<()> {
+fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let bind = |entry: &Entry| {
@@ -45,11 +52,18 @@ fn serve(config: crate::config::Config) -> anyhow::Result<()> {
         let listeners = config.listen.iter().map(bind).collect::<anyhow::Result<_>>()?;
         let listen: Vec<String> = config.listen.iter().map(|entry| entry.at.to_string()).collect();
         let (listen, url) = (listen.join(" "), config.url.clone());
-        let told_to_stop = told_to_stop()?;
+        let (told_to_stop, mut hangups) = (told_to_stop()?, signal(SignalKind::hangup())?);
         let app = App::start(config, listeners, Clock::system()).await?;
         tracing::info!(%listen, %url, "guestpass is up");
+        let mut told_to_stop = pin!(told_to_stop);
+        let told = loop {
+            tokio::select! {
+                told = told_to_stop.as_mut() => break told,
+                _ = hangups.recv() => app.reload(),
+            }
+        };
         // Whoever presses Ctrl-C waits; whatever sends SIGTERM has to be heard of by those who send us requests.
-        if told_to_stop.await == Told::Terminate {
+        if told == Told::Terminate {
             tracing::info!("about to stop: no longer ready, and still accepting");
             app.announce().await;
         }

@@ -2,7 +2,7 @@
 
 use super::listen;
 use super::tell::Tell;
-use super::{AccessLogAt, AppSettings, Config, Settings, is_placeholder};
+use super::{AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder};
 use crate::document::closest;
 use crate::gateway;
 use crate::gateway::upstream::{Loader, Registry};
@@ -19,8 +19,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::{Host, Url};
 
-/// Checks everything, and goes on after each mistake, so that all are told.
-pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> Option<Config> {
+/// Checks everything that the file at `path` says, and goes on after each mistake, so that all are told.
+pub(super) fn check(
+    settings: Settings,
+    path: &Path,
+    upstreams: &Registry,
+    files: &mut Files,
+    tell: &mut Tell<'_>,
+) -> Option<Config> {
+    let folder = folder(path);
     check_url(&settings.url, &["url"], tell);
     if !matches!(settings.url.path(), "/" | "") || settings.url.query().is_some() {
         tell.wrong(
@@ -28,7 +35,7 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
             format!("\"{}\" has a path; our own pages need a host of their own", settings.url),
         );
     }
-    let (listen, tls) = listen::check(&settings, folder, tell);
+    let (listen, tls) = listen::check(&settings, folder, files, tell);
     let store = check_store(&settings.store, folder, tell);
     let sealer = check_key(&settings, tell);
     check_providers(&settings.providers, tell);
@@ -37,16 +44,19 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         providers: tell.names("providers").chain(settings.providers.keys().cloned()).collect(),
         apps: tell.names("apps").chain(settings.apps.keys().cloned()).collect(),
     };
-    let policy = read_policies(&folder.join(&settings.policies), &known, tell);
+    let policy = read_policies(&folder.join(&settings.policies), &known, files, tell);
     let workers = settings.workers.unwrap_or_else(cores).max(1);
-    let upstreams = Registry::default();
-    let loader = Loader { folder, lanes: workers, registry: &upstreams };
-    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, loader, tell);
+    let loader = Loader { folder, lanes: workers, registry: upstreams };
+    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, loader, files, tell);
     if let Some(policy) = &policy {
         check_routes(&apps, policy, tell);
     }
     let store = store?;
     Some(Config {
+        path: path.to_owned(),
+        files: files.clone(),
+        look_every: LOOK_EVERY,
+        operations: settings.operations,
         admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
         url: settings.url,
         listen,
@@ -68,7 +78,7 @@ pub(super) fn check(settings: Settings, folder: &Path, tell: &mut Tell<'_>) -> O
         },
         providers: settings.providers,
         apps,
-        upstreams,
+        upstreams: upstreams.clone(),
         targets,
         app_targets,
         policy: policy?,
@@ -150,6 +160,7 @@ fn check_apps(
     settings: BTreeMap<AppName, AppSettings>,
     url: &Url,
     loader: Loader<'_>,
+    files: &mut Files,
     tell: &mut Tell<'_>,
 ) -> Apps {
     let mut checked = Apps::default();
@@ -175,6 +186,9 @@ fn check_apps(
             checked.app_targets.insert(name.clone(), target.clone());
             checked.targets.insert(target, scim);
         }
+        app.upstreams()
+            .flat_map(|upstream| upstream.files())
+            .for_each(|path| files.watch(&loader.folder.join(path)));
         if let Some(app) = check_app(&name, app, &here, loader, &mut hosts, tell) {
             checked.apps.insert(name.clone(), Arc::new(app));
         }
@@ -234,8 +248,13 @@ fn check_routes(apps: &BTreeMap<AppName, Arc<gateway::App>>, policy: &Policy, te
     }
 }
 
-pub(super) fn read_policies(folder: &Path, known: &Known, tell: &mut Tell<'_>) -> Option<Policy> {
-    match policy_files(folder) {
+pub(super) fn read_policies(
+    folder: &Path,
+    known: &Known,
+    files: &mut Files,
+    tell: &mut Tell<'_>,
+) -> Option<Policy> {
+    match policy_files(folder, files) {
         Ok(files) if files.is_empty() => {
             let hint = "without one nobody gets in; docs/policies.md shows how they are written";
             tell.hint(&["policies"], format!("{} holds no policy", folder.display()), hint);
@@ -250,11 +269,7 @@ pub(super) fn read_policies(folder: &Path, known: &Known, tell: &mut Tell<'_>) -
 }
 
 /// The `.yaml` files of a folder, by name: (path, text).
-fn policy_files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
-    let entries = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths: Vec<PathBuf> = entries.collect::<Result<_, _>>()?;
-    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-    paths.retain(|path| is_yaml(path) && path.is_file());
-    paths.sort();
-    paths.into_iter().map(|path| Ok((path.display().to_string(), std::fs::read_to_string(&path)?))).collect()
+fn policy_files(folder: &Path, files: &mut Files) -> std::io::Result<Vec<(String, String)>> {
+    let paths = files.list(folder)?;
+    paths.into_iter().map(|path| Ok((path.display().to_string(), files.read(&path)?))).collect()
 }

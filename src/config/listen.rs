@@ -1,7 +1,7 @@
 //! Where we listen, checked: addresses and certificates.
 
-use super::Settings;
 use super::tell::Tell;
+use super::{Files, Settings};
 use crate::clock::Clock;
 use crate::gateway::listen::Tls;
 use crate::gateway::listen::settings::Entry;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(super) fn check(
     settings: &Settings,
     folder: &Path,
+    files: &mut Files,
     tell: &mut Tell<'_>,
 ) -> (Vec<Entry>, Option<Arc<Tls>>) {
     for entry in settings.listen.0.iter().filter(|entry| settings.tls.is_none() && entry.tls == Some(true)) {
@@ -30,6 +31,8 @@ pub(super) fn check(
         let hint = "name the networks of your proxies alone";
         tell.warn(&["trusted-proxies"], "everybody is trusted to say who a client is", hint);
     }
+    let named = settings.tls.iter().flat_map(|tls| tls.all());
+    named.for_each(|path| files.watch(&folder.join(path)));
     let loaded = settings.tls.as_ref().map(|files| Tls::load(files, folder, Clock::system().now()));
     let tls = match loaded {
         Some(Ok((tls, warnings))) => {

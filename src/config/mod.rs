@@ -4,8 +4,13 @@
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
 mod check;
+mod files;
 mod listen;
+mod loaded;
 mod tell;
+
+pub use files::Files;
+pub use loaded::{Loaded, count, failures, report};
 
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
@@ -15,16 +20,19 @@ use crate::identity::GroupsSettings;
 use crate::issuer;
 use crate::lifecycle;
 use crate::names::{AppName, ProviderName, TargetName};
-use crate::policy::{Known, Policy};
+use crate::policy::{CaseOutcome, Known, Policy};
 use crate::provision::connectors::scim;
 use crate::seal::Sealer;
 use crate::span::Span;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tell::Tell;
 use url::Url;
 
@@ -48,6 +56,8 @@ struct Settings {
     shutdown: Shutdown,
     /// `sqlite:` and the path of a file.
     store: String,
+    /// Where probes and metrics are served; nowhere unless said.
+    operations: Option<SocketAddr>,
     /// Seals what is kept at rest: 32 bytes in base64url.
     key: SecretString,
     /// The operators' socket; beside the store unless said.
@@ -93,6 +103,9 @@ fn default_lapse() -> Span {
     Span::hours(30 * 24)
 }
 
+/// How often the files are looked at for changes.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// Where each request leaves a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessLogAt {
@@ -106,6 +119,12 @@ pub enum AccessLogAt {
 
 /// A configuration that is right.
 pub struct Config {
+    /// The file itself.
+    pub path: PathBuf,
+    /// All that was read for it.
+    pub files: Files,
+    /// How often they are looked at for changes while it runs.
+    pub look_every: Duration,
     /// Our own pages, as people reach them.
     pub url: Url,
     /// Where we listen.
@@ -118,6 +137,8 @@ pub struct Config {
     pub connections: Connections,
     /// How long a stop may take.
     pub shutdown: Shutdown,
+    /// Where probes and metrics are served.
+    pub operations: Option<SocketAddr>,
     /// The SQLite file.
     pub store: PathBuf,
     /// Seals what is kept at rest.
@@ -150,14 +171,31 @@ impl Config {
     /// # Errors
     /// Every mistake of all files at once. Warnings are put into `mistakes`, too, and do not stop it.
     pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
+        Self::read(path, &gateway::upstream::Registry::default(), &mut Files::default(), mistakes)
+    }
+
+    /// The same, with what was looked at noted in `files`, whatever came of it.
+    fn read(
+        path: &Path,
+        upstreams: &gateway::upstream::Registry,
+        files: &mut Files,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let before = mistakes.errors();
-        let folder = folder(path);
-        let mut document = read(path, mistakes)?;
-        document.interpolate(|kind, name| resolve(folder, kind, name), mistakes);
+        let mut document = read(path, files, mistakes)?;
+        document.interpolate(|kind, name| resolve(folder(path), kind, name, files), mistakes);
         // What is wrong with the form of one setting keeps nobody from hearing what is wrong with another.
         let (settings, document) = document.salvage::<Settings>(mistakes)?;
-        let config = check::check(settings, folder, &mut Tell { document: &document, mistakes });
+        let config =
+            check::check(settings, path, upstreams, files, &mut Tell { document: &document, mistakes });
         config.filter(|_| mistakes.errors() == before)
+    }
+
+    /// Runs the examples that the policies carry; `now` is the moment of those that name none.
+    fn run_examples(&self, now: Timestamp) -> Vec<CaseOutcome> {
+        let groups =
+            |(name, provider): (&ProviderName, &issuer::Settings)| (name.clone(), provider.groups.clone());
+        self.policy.run_cases(now, &self.providers.iter().map(groups).collect())
     }
 }
 
@@ -173,7 +211,8 @@ pub fn socket(path: &Path) -> anyhow::Result<PathBuf> {
         admin: Option<PathBuf>,
     }
     let mut mistakes = Mistakes::default();
-    let found = read(path, &mut mistakes).and_then(|document| document.read::<Where>(&mut mistakes));
+    let found = read(path, &mut Files::default(), &mut mistakes)
+        .and_then(|document| document.read::<Where>(&mut mistakes));
     let found = found.ok_or_else(|| anyhow::anyhow!("{}", mistakes.to_string().trim_end()))?;
     let store = found.store.strip_prefix("sqlite:").unwrap_or(&found.store);
     let socket = found.admin.unwrap_or_else(|| Path::new(store).with_extension("sock"));
@@ -205,7 +244,8 @@ impl Policies {
             #[serde(default)]
             groups: GroupsSettings,
         }
-        let document = read(path, mistakes)?;
+        let files = &mut Files::default();
+        let document = read(path, files, mistakes)?;
         let named = document.read::<Named>(mistakes)?;
         let known = Known {
             providers: named.providers.keys().cloned().collect(),
@@ -214,6 +254,7 @@ impl Policies {
         let policy = check::read_policies(
             &folder(path).join(named.policies),
             &known,
+            files,
             &mut Tell { document: &document, mistakes },
         )?;
         let groups = named.providers.into_iter().map(|(name, provider)| (name, provider.groups)).collect();
@@ -221,9 +262,9 @@ impl Policies {
     }
 }
 
-fn read(path: &Path, mistakes: &mut Mistakes) -> Option<Document> {
+fn read(path: &Path, files: &mut Files, mistakes: &mut Mistakes) -> Option<Document> {
     let file = path.display().to_string();
-    let text = match std::fs::read_to_string(path) {
+    let text = match files.read(path) {
         Ok(text) => text,
         Err(error) => {
             let mistake = Mistake::of_file(&file, format!("cannot be read: {error}"));
@@ -239,13 +280,13 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn resolve(folder: &Path, kind: &str, name: &str) -> Result<String, String> {
+fn resolve(folder: &Path, kind: &str, name: &str, files: &mut Files) -> Result<String, String> {
     match kind {
         "env" => std::env::var(name).map_err(|_| format!("environment variable {name} is not set")),
         "file" => {
             let path = folder.join(name);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            let text =
+                files.read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             // An editor's last line break is not part of a secret.
             let text = text.strip_suffix('\n').unwrap_or(&text);
             Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())

@@ -32,8 +32,9 @@ pub struct Assertions {
 /// What one app is told of one person: headers that are set as they are.
 pub struct Word {
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// What it was made from: another session object, another word.
+    /// What it was made from: another session object, or another app's object, another word.
     session: Weak<Session>,
+    app: Weak<App>,
     renew_at: Timestamp,
 }
 
@@ -72,6 +73,7 @@ impl Assertions {
         if let Some(word) = self.kept.get(&key)
             && word.holds(guest.at())
             && Weak::as_ptr(&word.session) == Arc::as_ptr(session)
+            && Weak::as_ptr(&word.app) == Arc::as_ptr(app)
         {
             return Ok(Some(word));
         }
@@ -80,7 +82,7 @@ impl Assertions {
         Ok(Some(word))
     }
 
-    fn make(&self, app: &App, guest: &Guest) -> Result<Word, KeyError> {
+    fn make(&self, app: &Arc<App>, guest: &Guest) -> Result<Word, KeyError> {
         let (session, now) = (guest.session(), guest.at());
         let person = &session.person;
         let ends = || guest.live(app).map(|held| held.until.min(session.until));
@@ -114,7 +116,7 @@ impl Assertions {
         });
         let headers = std::iter::once((ASSERTION, signed)).chain(plain).collect();
         let renew_at = now + end.duration_since(now) / 2;
-        Ok(Word { headers, session: Arc::downgrade(session), renew_at })
+        Ok(Word { headers, session: Arc::downgrade(session), app: Arc::downgrade(app), renew_at })
     }
 }
 

@@ -125,14 +125,6 @@ impl Permit {
         &self.0.rule
     }
 
-    /// The same question again, with the session as it is now.
-    pub fn renew(&self, session: Option<Arc<Session>>, now: Timestamp) -> Result<Self, Refusal> {
-        let Granted { app, route, rule, guest } = &*self.0;
-        // One cookie value opens one host, so it is still the same one.
-        let host = guest.as_ref().map_or("", |guest| &guest.session.host);
-        authorize(session, Wanted { app, route, rule, host }, now)
-    }
-
     /// Whom it is for; nobody in particular where a place is public.
     pub fn guest(&self) -> Option<&Guest> {
         self.0.guest.as_ref()

@@ -39,7 +39,8 @@ pub(super) async fn forward(
     request: Request<Timely>,
 ) -> Result<Response<ToClient>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let permit = watch.permit.clone();
+    let granted = watch.granted.clone();
+    let permit = &granted.permit;
     let (app, route) = (permit.app(), permit.route());
     let upgrade = Upgrade::asked_for(&mut parts);
     let is_h2 = parts.version == Version::HTTP_2;

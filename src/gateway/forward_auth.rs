@@ -110,9 +110,8 @@ impl Gate {
         headers: &HeaderMap,
     ) -> Response<ToClient> {
         let Question { method, uri, name, port, host, status_only } = question;
-        let about = asking.about(uri);
-        let Asked { place, host, bound } = match asking.routes.find_at(name, *port, uri.path(), host.clone())
-        {
+        let (about, plan) = (asking.about(uri), self.gateway.live.plan());
+        let Asked { place, host, bound } = match plan.routes.find_at(name, *port, uri.path(), host.clone()) {
             Ok(Some(asked)) => asked,
             Ok(None) => return about.answer(answer::unknown_host()),
             Err(error) => return about.answer(answer::bad_request(error)),
@@ -124,11 +123,11 @@ impl Gate {
             Place::Beside(app) if *method == Method::GET => {
                 let mut page = to_sign_in(headers, uri);
                 page.uri_mut().clone_from(uri);
-                return never_a_yes(self.at_ours(asking, visit(Some(app.name.clone())), page).await);
+                return never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await);
             }
             Place::Beside(_) | Place::Ours => return about.answer(answer::unknown_host()),
         };
-        let going = Going { app: &app, host: &bound, method, uri };
+        let going = Going { plan: &plan, app: &app, host: &bound, method, uri };
         if let Some(page) = answer::client_certificate(peer, &app, name) {
             return about.answer(page);
         }
@@ -136,9 +135,9 @@ impl Gate {
             Ok(granted) => yes(&granted, asking),
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) && !status_only => {
                 let page = to_sign_in(headers, uri);
-                never_a_yes(self.at_ours(asking, visit(Some(app.name.clone())), page).await)
+                never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await)
             }
-            Err(denied) => denied.answer(asking, &app, uri),
+            Err(denied) => denied.answer(asking, &plan, &app, uri),
         }
     }
 }

@@ -10,9 +10,10 @@ use super::forward::{Terms, forward};
 use super::forwarded;
 use super::headers::Client;
 use super::listen::{Peer, Timely};
+use super::live::Plan;
 use super::memo::{Granted, Memo};
 use super::request_id::RequestIds;
-use super::route::{Asked, Place, Routes, is_websocket_over_http2, wanted};
+use super::route::{Asked, Place, is_websocket_over_http2, wanted};
 use super::settings::Unauthenticated;
 use super::tunnel::Tunnels;
 use super::watch::Watch;
@@ -22,6 +23,7 @@ use crate::session::{Session, Unavailable, Visit};
 use axum::body::Body as RouterBody;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +46,7 @@ pub(super) struct Gate {
 
 /// What is known of a request before it is judged.
 pub(super) struct Asking {
-    pub(super) routes: Arc<Routes>,
+    pub(super) now: Timestamp,
     pub(super) client: IpAddr,
     pub(super) id: HeaderValue,
     pub(super) reader: Reader,
@@ -52,6 +54,8 @@ pub(super) struct Asking {
 
 /// Where in an app, and how.
 pub(super) struct Going<'a> {
+    /// The plan by which it is judged.
+    pub(super) plan: &'a Arc<Plan>,
     pub(super) app: &'a Arc<App>,
     /// As sessions are bound to it.
     pub(super) host: &'a Arc<str>,
@@ -95,11 +99,11 @@ impl Denied {
         sent && matches!(self.why, Why::Refused(Refusal::SignIn))
     }
 
-    pub(super) fn answer(&self, asking: &Asking, app: &App, uri: &Uri) -> Response<ToClient> {
+    pub(super) fn answer(&self, asking: &Asking, plan: &Plan, app: &App, uri: &Uri) -> Response<ToClient> {
         let session = self.session.as_deref();
         let about = About { app: Some(app), session, ..asking.about(uri) };
         about.answer(match &self.why {
-            Why::Refused(why) => answer::refused(why, app, session, asking.routes.url()),
+            Why::Refused(why) => answer::refused(why, app, session, plan.routes.url()),
             Why::Unavailable => Page::store_unavailable(),
             Why::Internal => answer::internal(),
         })
@@ -108,13 +112,13 @@ impl Denied {
 
 impl Gate {
     pub(super) fn new(gateway: Arc<Gateway>, lane: usize, tunnels: Tunnels) -> Self {
-        let cookie = Cookie::session(gateway.routes.is_https());
+        let cookie = Cookie::session(gateway.live.plan().routes.is_https());
         Self { gateway, lane, tunnels, cookie, ids: RequestIds::new() }
     }
 
     /// Answers one request of `peer`; `memo` is its connection's.
     pub(super) async fn answer(
-        &self,
+        self: &Arc<Self>,
         peer: &Peer,
         memo: &Memo,
         request: Request<Incoming>,
@@ -122,7 +126,7 @@ impl Gate {
         let gateway = &*self.gateway;
         let request = request.map(|body| Timely::new(body, gateway.entrance.patience.body));
         let asking = Asking {
-            routes: gateway.routes.clone(),
+            now: gateway.clock.now(),
             client: forwarded::client(peer, request.headers(), &gateway.entrance.trusted),
             id: self.ids.of(peer, request.headers()),
             reader: Reader::of(request.method(), request.headers()),
@@ -130,7 +134,7 @@ impl Gate {
         let heard = gateway.access_log.as_ref().map(|log| {
             let header = |name: &str| request.headers().get(name).cloned();
             let heard = Heard {
-                at: gateway.clock.now(),
+                at: asking.now,
                 id: asking.id.clone(),
                 client: asking.client,
                 method: request.method().clone(),
@@ -148,7 +152,7 @@ impl Gate {
     }
 
     async fn respond(
-        &self,
+        self: &Arc<Self>,
         peer: &Peer,
         memo: &Memo,
         asking: Asking,
@@ -157,11 +161,13 @@ impl Gate {
         if peer.asks {
             return self.judge_for_proxy(peer, asking, request).await;
         }
-        if let Some(granted) = memo.recall(&asking.routes, &request, self.gateway.clock.now()) {
+        let recalled = memo.recall(&self.gateway.live.look(), &request, asking.now);
+        if let Some(granted) = recalled {
             return self.forward(&asking, granted, request).await;
         }
+        let plan = self.gateway.live.plan();
         let about = asking.about(request.uri());
-        let Asked { place, host, bound } = match asking.routes.find(&request) {
+        let Asked { place, host, bound } = match plan.routes.find(&request) {
             Ok(Some(asked)) => asked,
             Ok(None) => return about.answer(answer::unknown_host()),
             Err(error) => return about.answer(answer::bad_request(error)),
@@ -172,30 +178,31 @@ impl Gate {
             client: asking.client,
         };
         let app = match place {
-            Place::Ours => return self.at_ours(&asking, visit(None), request.map(RouterBody::new)).await,
+            Place::Ours => {
+                return self.at_ours(&asking, &plan, visit(None), request.map(RouterBody::new)).await;
+            }
             Place::Beside(app) => {
-                return self.at_ours(&asking, visit(Some(&app)), request.map(RouterBody::new)).await;
+                return self.at_ours(&asking, &plan, visit(Some(&app)), request.map(RouterBody::new)).await;
             }
             Place::App(app) => app,
         };
-        let websocket = is_websocket_over_http2(&request);
-        let method = if websocket { &Method::GET } else { request.method() };
-        let going = Going { app: &app, host: &bound, method, uri: request.uri() };
+        let method = judged_method(&request);
+        let going = Going { plan: &plan, app: &app, host: &bound, method, uri: request.uri() };
         if let Some(page) = answer::client_certificate(peer, &app, &bound) {
             return About { app: Some(&app), ..about }.answer(page);
         }
         match self.grant(&going, request.headers(), host).await {
             Ok(granted) => {
                 let granted = Arc::new(granted);
-                memo.remember(&asking.routes, request.headers(), &granted);
+                memo.remember(request.headers(), &granted);
                 self.forward(&asking, granted, request).await
             }
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
                 let visit = visit(Some(&app));
                 let request = to_sign_in(request.headers(), request.uri());
-                self.at_ours(&asking, visit, request).await
+                self.at_ours(&asking, &plan, visit, request).await
             }
-            Err(denied) => denied.answer(&asking, &app, request.uri()),
+            Err(denied) => denied.answer(&asking, &plan, &app, request.uri()),
         }
     }
 
@@ -209,7 +216,9 @@ impl Gate {
         let token: Option<Arc<str>> = self.cookie.find(headers).map(Arc::from);
         let permit = self.permit(going, token.as_deref()).await?;
         match self.gateway.assertions.word(&permit) {
-            Ok(word) => Ok(Granted { permit, word, token, host }),
+            Ok(word) => {
+                Ok(Granted { plan: going.plan.clone(), permit, word, token, host, bound: going.host.clone() })
+            }
             Err(error) => {
                 tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
                 Err(Denied { why: Why::Internal, session: None })
@@ -219,7 +228,7 @@ impl Gate {
 
     /// A permit to go there. While the person's account is being prepared it waits, within [`PATIENCE`].
     async fn permit(&self, going: &Going<'_>, token: Option<&str>) -> Result<Permit, Denied> {
-        let Going { app, host, method, uri } = going;
+        let Going { app, host, method, uri, .. } = going;
         let route = app.route(uri.path());
         let wanted = Wanted { app, route, rule: route.rule(method), host };
         let mut give_up = None;
@@ -255,7 +264,7 @@ impl Gate {
     }
 
     async fn forward(
-        &self,
+        self: &Arc<Self>,
         asking: &Asking,
         granted: Arc<Granted>,
         request: Request<Timely>,
@@ -267,15 +276,15 @@ impl Gate {
             return about.answer(answer::elsewhere(app));
         };
         let watch = Watch {
-            permit: granted.permit.clone(),
-            token: granted.token.as_deref().map(str::to_owned),
-            sessions: gateway.sessions.clone(),
-            clock: gateway.clock.clone(),
+            granted: granted.clone(),
+            gate: self.clone(),
+            uri: uri.clone(),
+            method: judged_method(&request).clone(),
         };
         let client = Client {
             address: asking.client,
             host: &granted.host,
-            https: asking.routes.is_https(),
+            https: granted.plan.routes.is_https(),
             request_id: &asking.id,
         };
         let common = &granted.permit.route().common;
@@ -302,12 +311,13 @@ impl Gate {
     pub(super) async fn at_ours(
         &self,
         asking: &Asking,
+        plan: &Plan,
         visit: Visit,
         mut request: Request<RouterBody>,
     ) -> Response<ToClient> {
         request.extensions_mut().insert(visit);
         let uri = request.uri().clone();
-        match self.gateway.main.spawn(self.gateway.pages.clone().oneshot(request)).await {
+        match self.gateway.main.spawn(plan.pages.clone().oneshot(request)).await {
             Ok(Ok(response)) => response.map(ToClient::Router),
             Err(error) => {
                 tracing::error!(path = uri.path(), %error, "a page of our own broke: {error}");
@@ -315,6 +325,11 @@ impl Gate {
             }
         }
     }
+}
+
+/// The method that rules are asked for: what becomes a WebSocket over HTTP/2 is a GET by HTTP/1.1.
+fn judged_method<B>(request: &Request<B>) -> &Method {
+    if is_websocket_over_http2(request) { &Method::GET } else { request.method() }
 }
 
 /// The page that sends a person to sign in, and knows where they wanted to go.

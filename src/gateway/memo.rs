@@ -4,8 +4,8 @@
 use super::app::is_ours;
 use super::assertion::Word;
 use super::authorize::Permit;
+use super::live::Plan;
 use super::path;
-use super::route::Routes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Memo(Mutex<Option<Remembered>>);
 
 struct Remembered {
-    routes: Arc<Routes>,
     host: HeaderValue,
     cookie: Option<HeaderValue>,
     granted: Arc<Granted>,
@@ -23,6 +22,8 @@ struct Remembered {
 
 /// A permit, and all that goes with the request.
 pub(super) struct Granted {
+    /// The plan by which it was judged.
+    pub(super) plan: Arc<Plan>,
     pub(super) permit: Permit,
     /// What the app is told; nothing where nobody in particular is let in.
     pub(super) word: Option<Arc<Word>>,
@@ -30,21 +31,23 @@ pub(super) struct Granted {
     pub(super) token: Option<Arc<str>>,
     /// The host as it is sent on.
     pub(super) host: HeaderValue,
+    /// The same, as sessions are bound to it.
+    pub(super) bound: Arc<str>,
 }
 
 impl Memo {
-    /// What was granted before, if `request` would be granted just the same at `now`: the same routes, host and
+    /// What was granted before, if `request` would be granted just the same at `now`: the same plan, host and
     /// cookies, a path with one reading that leads to the same rule, and a person about whom nothing has changed.
     pub(super) fn recall<B>(
         &self,
-        routes: &Arc<Routes>,
+        plan: &Arc<Plan>,
         request: &Request<B>,
         now: Timestamp,
     ) -> Option<Arc<Granted>> {
         let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Remembered { routes: before, host, cookie, granted } = memo.as_ref()?;
+        let Remembered { host, cookie, granted } = memo.as_ref()?;
         let (headers, uri) = (request.headers(), request.uri());
-        let alike = Arc::ptr_eq(routes, before)
+        let alike = Arc::ptr_eq(plan, &granted.plan)
             && uri.authority().is_none()
             && !matches!(*request.method(), Method::CONNECT | Method::TRACE)
             && only(headers, &header::HOST) == Some(Some(host))
@@ -64,14 +67,11 @@ impl Memo {
     }
 
     /// Remembers what `headers` were granted, where they name one host and have one line of cookies at most.
-    pub(super) fn remember(&self, routes: &Arc<Routes>, headers: &HeaderMap, granted: &Arc<Granted>) {
+    pub(super) fn remember(&self, headers: &HeaderMap, granted: &Arc<Granted>) {
         let remembered = match (only(headers, &header::HOST), only(headers, &header::COOKIE)) {
-            (Some(Some(host)), Some(cookie)) => Some(Remembered {
-                routes: routes.clone(),
-                host: host.clone(),
-                cookie: cookie.cloned(),
-                granted: granted.clone(),
-            }),
+            (Some(Some(host)), Some(cookie)) => {
+                Some(Remembered { host: host.clone(), cookie: cookie.cloned(), granted: granted.clone() })
+            }
             _ => None,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = remembered;

@@ -24,6 +24,7 @@ pub mod assertion;
 pub mod authorize;
 pub mod headers;
 pub mod listen;
+pub mod live;
 pub mod route;
 pub mod settings;
 pub mod upstream;
@@ -60,6 +61,7 @@ use tokio::runtime::Handle;
 pub use access_log::AccessLog;
 pub use app::{App, Field, Rule};
 pub use assertion::Assertions;
+pub use live::{Live, Plan};
 pub use route::Routes;
 pub use settings::{Mistake, Settings};
 pub use worker::{Running, start};
@@ -70,17 +72,14 @@ pub struct Gateway {
     pub entrance: Entrance,
     /// How many workers; about one for each core.
     pub workers: usize,
-    /// What is where.
-    pub routes: Arc<Routes>,
+    /// What is where, and our own pages, as long as that holds.
+    pub live: Arc<Live>,
     /// Who is there.
     pub sessions: Sessions,
     /// What apps are told.
     pub assertions: Arc<Assertions>,
     /// Where each request leaves a line.
     pub access_log: Option<AccessLog>,
-    /// Our own pages. They find out where a request came in by [`crate::session::Visit`], among its extensions.
-    /// `GET /.guestpass/start?to=` on an app's host sends a person to sign in.
-    pub pages: axum::Router,
     /// Where our own pages run.
     pub main: Handle,
     /// What time it is.

@@ -82,6 +82,11 @@ impl Notes {
 }
 
 impl<A> Settings<A> {
+    /// Where it is, and where its routes are.
+    pub fn upstreams(&self) -> impl Iterator<Item = &upstream::Settings> {
+        self.upstream.iter().chain(self.routes.values().filter_map(|route| route.upstream.as_ref()))
+    }
+
     /// The app called `name`, or every mistake there is.
     pub fn check(self, name: AppName, loader: Loader<'_>) -> Result<App, Vec<Mistake>> {
         let mut notes = Notes(Vec::new());

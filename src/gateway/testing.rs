@@ -1,15 +1,22 @@
 //! What the tests of this room share.
 
 use super::app::App;
+use super::gate::Gate;
+use super::listen::{Drain, Entrance, Patience};
 use super::settings::{Mistake, Settings};
+use super::tunnel::Tunnels;
 use super::upstream::{Loader, Registry};
+use super::{Assertions, Gateway, Live, Plan, Routes};
 use crate::account::Because;
+use crate::clock::Clock;
+use crate::identity::SigningKey;
 use crate::names::{IdentityId, SessionId, SignInId, UserId};
-use crate::session::{Access, Account, Held, Person, Session};
+use crate::session::{Access, Account, Held, Person, Session, Sessions};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// The host of the app that tests use.
 pub(super) const HOST: &str = "wiki.example.com";
@@ -30,6 +37,32 @@ pub(super) fn app(more: Value) -> Arc<App> {
 pub(super) fn check(settings: Settings<()>, name: &str) -> Result<App, Vec<Mistake>> {
     let loader = Loader { folder: Path::new("."), lanes: 2, registry: &Registry::default() };
     settings.check(name.parse().unwrap(), loader)
+}
+
+/// What answers requests for `app`, of which nobody is there.
+pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
+    let url = "http://access.example.com".parse().unwrap();
+    let plan = Plan { routes: Routes::new(url, [app]).unwrap(), pages: axum::Router::new() };
+    let seconds = std::time::Duration::from_secs;
+    let entrance = Entrance {
+        listeners: Vec::new(),
+        trusted: Vec::new(),
+        most: 0,
+        patience: Patience::default(),
+        finish: seconds(1),
+    };
+    let gateway = Gateway {
+        entrance,
+        workers: 1,
+        live: Arc::new(Live::new(plan)),
+        sessions: Sessions::for_tests().await,
+        assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
+        access_log: None,
+        main: Handle::current(),
+        clock: Clock::turned(at(0)),
+        drain: Drain::default(),
+    };
+    Arc::new(Gate::new(Arc::new(gateway), 0, Tunnels::default()))
 }
 
 /// A live grant of `role` until so many seconds into the test's time.

@@ -81,14 +81,16 @@ impl Front {
                 finish: SOON,
             },
             workers: 2,
-            routes: Arc::new(Routes::new(url, [wiki]).unwrap()),
+            live: Arc::new(Live::new(Plan {
+                routes: Routes::new(url, [wiki]).unwrap(),
+                pages: Router::new()
+                    .route("/.guestpass/start", get(sign_in))
+                    .route("/.guestpass/fine", get(|| async { "fine" }))
+                    .route("/", get(|| async { "ours" })),
+            })),
             sessions: sessions.clone(),
             access_log: None,
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
-            pages: Router::new()
-                .route("/.guestpass/start", get(sign_in))
-                .route("/.guestpass/fine", get(|| async { "fine" }))
-                .route("/", get(|| async { "ours" })),
             main: Handle::current(),
             clock: clock.clone(),
             drain: drain.clone(),

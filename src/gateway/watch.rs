@@ -2,10 +2,14 @@
 //! cost nothing here; whatever takes longer (an upload, a long poll, a stream, a WebSocket) is watched until its permit
 //! ends.
 
-use super::authorize::Permit;
+use super::app::Rule;
+use super::authorize::{Permit, Wanted, authorize};
+use super::gate::Gate;
+use super::live::Plan;
+use super::memo::Granted;
 use crate::clock::Clock;
-use crate::session::Sessions;
-use std::future::poll_fn;
+use http::{Method, Uri};
+use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,35 +22,68 @@ use tokio::time::sleep;
 /// part of what an end may take in all.
 const BEAT: Duration = Duration::from_millis(25);
 
-/// A permit, and all it takes to judge again.
+/// What was granted, and all it takes to judge again.
 pub(super) struct Watch {
-    pub(super) permit: Permit,
-    pub(super) token: Option<String>,
-    pub(super) sessions: Sessions,
-    pub(super) clock: Clock,
+    pub(super) granted: Arc<Granted>,
+    pub(super) gate: Arc<Gate>,
+    /// What the rule hangs on beside the person: where in the app, and by which method.
+    pub(super) uri: Uri,
+    pub(super) method: Method,
 }
 
 impl Watch {
-    /// Resolves when the permit has ended: its moment came, or the person changed and it would not be given
-    /// again. Never for a place that is public.
-    pub(super) async fn over(mut self) {
-        let (Some(token), true) = (self.token.take(), self.permit.guest().is_some()) else {
-            return std::future::pending().await;
-        };
-        while let Some(guest) = self.permit.guest() {
+    /// Resolves when the permit has ended: its moment came, or the person or the plan changed and it would not be
+    /// given again. An app that is not in the plan any more is open to nobody.
+    pub(super) async fn over(self) {
+        let gateway = &*self.gate.gateway;
+        let (mut permit, mut plan) = (self.granted.permit.clone(), self.granted.plan.clone());
+        loop {
             tokio::select! {
-                () = self.clock.sleep_until(guest.until()) => return,
-                () = guest.session().changed() => {}
+                () = deadline(&permit, &gateway.clock) => return,
+                () = person_changed(&permit) => {}
+                () = gateway.live.changed(&plan) => plan = gateway.live.plan(),
             }
-            // Who cannot be judged is not let in, and so not kept in either.
-            let Ok(session) = self.sessions.find(&token).await else { return };
-            match self.permit.renew(session.clone(), self.clock.now()) {
-                Ok(permit) => self.permit = permit,
-                // Changed once more between reading and judging: read again.
-                Err(_) if session.is_some_and(|session| !session.is_current()) => {}
-                Err(_) => return,
+            match self.judge_again(&plan).await {
+                Some(again) => permit = again,
+                None => return,
             }
         }
+    }
+
+    /// The permit that would be given now, if one would.
+    async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
+        let Granted { permit, token, bound: host, .. } = &*self.granted;
+        let app = plan.routes.app(&permit.app().name)?;
+        let route = app.route(self.uri.path());
+        let wanted = Wanted { app, route, rule: route.rule(&self.method), host };
+        let gateway = &*self.gate.gateway;
+        loop {
+            let session = match token {
+                // Who cannot be judged is not let in, and so not kept in either.
+                Some(token) if **wanted.rule != Rule::Public => gateway.sessions.find(token).await.ok()?,
+                _ => None,
+            };
+            match authorize(session.clone(), wanted, gateway.clock.now()) {
+                Ok(permit) => return Some(permit),
+                // Changed once more between reading and judging: read again.
+                Err(_) if session.is_some_and(|session| !session.is_current()) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+async fn deadline(permit: &Permit, clock: &Clock) {
+    match permit.guest() {
+        Some(guest) => clock.sleep_until(guest.until()).await,
+        None => pending().await,
+    }
+}
+
+async fn person_changed(permit: &Permit) {
+    match permit.guest() {
+        Some(guest) => guest.session().changed().await,
+        None => pending().await,
     }
 }
 

@@ -18,7 +18,7 @@ impl Inner {
         let grants = tx.grants(user).await?;
         let mut wanted: BTreeMap<&TargetName, Vec<&Terms>> = BTreeMap::new();
         for grant in grants.iter().filter(|grant| !shut_out && grant.is_live(now)) {
-            if let Some(target) = self.targets.get(&grant.terms.app) {
+            if let Some(target) = self.rules.targets.get(&grant.terms.app) {
                 wanted.entry(target).or_default().push(&grant.terms);
             }
         }

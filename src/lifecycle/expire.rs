@@ -19,8 +19,7 @@ const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
 
 /// Ends what is over, sleeping until the earliest end or until something was committed, for as long as `stop` lets it.
 pub async fn run(lifecycle: Lifecycle, stop: CancellationToken) {
-    let mut bell = lifecycle.0.store.bell();
-    let clock = lifecycle.0.clock.clone();
+    let (mut bell, clock) = (lifecycle.inner().store.bell(), lifecycle.inner().clock.clone());
     loop {
         bell.mark_unchanged();
         let next = match lifecycle.end_what_is_over().await {
@@ -42,9 +41,10 @@ impl Lifecycle {
     /// Records every end that has come; returns when the next one comes.
     async fn end_what_is_over(&self) -> Result<Option<Timestamp>, Error> {
         loop {
-            let people = self.0.store.people_to_end(self.0.clock.now(), BATCH).await?;
+            let inner = self.inner();
+            let people = inner.store.people_to_end(inner.clock.now(), BATCH).await?;
             if people.is_empty() {
-                return self.0.store.next_end().await;
+                return inner.store.next_end().await;
             }
             for user in people {
                 self.expire(user).await?;
@@ -53,7 +53,8 @@ impl Lifecycle {
     }
 
     async fn expire(&self, user: UserId) -> Result<(), Error> {
-        let mut tx = self.0.store.begin(self.0.clock.now()).await?;
+        let inner = self.inner();
+        let mut tx = inner.begin().await?;
         let now = tx.now();
         let Some(person) = tx.user(user).await? else { return Ok(()) };
         let before: Vec<Grant> =
@@ -64,7 +65,7 @@ impl Lifecycle {
             let (app, role) = (&grant.terms.app, &grant.terms.role);
             tracing::info!(%app, %role, %user, ended = %grant.end.at, because = grant.end.because.short(), "access ended");
         }
-        self.0.desire(&mut tx, user).await?;
+        inner.desire(&mut tx, user).await?;
         let entry = Entry {
             event: Event::AccessEnded { grants: after.iter().map(|grant| grant.id).collect() },
             actor: Actor::Clock,

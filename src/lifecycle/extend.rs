@@ -31,12 +31,12 @@ impl Lifecycle {
         order: &Order,
         change: impl FnOnce(Grant, Timestamp, SignedDuration) -> Result<(Grant, Event), Error>,
     ) -> Result<(), Error> {
-        let inner = &self.0;
-        let mut tx = inner.store.begin(inner.clock.now()).await?;
+        let inner = self.inner();
+        let mut tx = inner.begin().await?;
         let missing = || Error::NotFound("grant", id.to_string());
         let (user, before) = tx.grant(id).await?.ok_or_else(missing)?;
         let vault = tx.user(user).await?.ok_or_else(missing)?.vault;
-        let (after, event) = change(before.clone(), tx.now(), inner.settings.lapse)?;
+        let (after, event) = change(before.clone(), tx.now(), inner.rules.settings.lapse)?;
         tx.save_grant(user, &after, None).await?;
         inner.desire(&mut tx, user).await?;
         let name = event.name();

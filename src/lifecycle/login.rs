@@ -46,13 +46,13 @@ impl Lifecycle {
         id_token: &SecretString,
         app: Option<&AppName>,
     ) -> Result<Admission, Error> {
-        let inner = &self.0;
+        let inner = self.inner();
         let now = inner.clock.now();
         let mut tx = inner.store.begin(now).await?;
         let subject = claims.subject();
         let known = tx.identity_of(subject).await?;
         let vault = tx.vault(&subject.issuer, &subject.sub).await?;
-        let decision = inner.policy.evaluate(claims.set(), now);
+        let decision = inner.rules.policy.evaluate(claims.set(), now);
         let arrival = Arrival { claims, app, decision, vault };
         if let Some(refused) = inner.why_not(&arrival, known.as_ref(), now) {
             tx.commit(&arrival.entry(arrival.refusal(&refused), "login", json!({}))).await?;
@@ -96,7 +96,7 @@ impl Inner {
             identity,
             sid: claims.sid().map(str::to_owned),
             id_token: id_token.clone(),
-            until: tx.now().checked_add(self.settings.session).unwrap_or(tx.now()),
+            until: tx.now().checked_add(self.rules.settings.session).unwrap_or(tx.now()),
         };
         tx.add_sign_in(user, &sign_in).await?;
         let token = random_text();

@@ -26,7 +26,7 @@ impl Lifecycle {
         actor: Actor,
         cause: &str,
     ) -> Result<(), Error> {
-        let mut tx = self.0.store.begin(self.0.clock.now()).await?;
+        let mut tx = self.inner().begin().await?;
         let vault = tx.revoke_sign_in(sign_in).await?;
         let person = Some(vault.ok_or_else(|| Error::NotFound("live session", sign_in.to_string()))?);
         let cause = cause.to_owned();

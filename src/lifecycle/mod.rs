@@ -24,7 +24,8 @@ use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::names::{AppName, TargetName};
 use crate::policy::Policy;
-use crate::store::{self, Store};
+use crate::store::{self, Store, Tx};
+use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,18 +39,26 @@ pub struct Settings {
     pub session: SignedDuration,
 }
 
+/// By what everything is decided.
+pub struct Rules {
+    /// Who gets what.
+    pub policy: Policy,
+    /// Where the accounts of each app live; an app without an entry has none.
+    pub targets: BTreeMap<AppName, TargetName>,
+    /// How long things last.
+    pub settings: Settings,
+}
+
 /// The verbs. Cheap to clone.
 #[derive(Clone)]
-pub struct Lifecycle(Arc<Inner>);
+pub struct Lifecycle(Arc<ArcSwap<Inner>>);
 
+/// What one transaction goes by, from its beginning to its end.
 struct Inner {
     store: Store,
-    policy: Policy,
-    /// Where the accounts of each app live; an app without an entry has none.
-    targets: BTreeMap<AppName, TargetName>,
+    rules: Rules,
     /// The host of our own pages.
     own_host: String,
-    settings: Settings,
     clock: Clock,
 }
 
@@ -83,15 +92,25 @@ pub enum Error {
 }
 
 impl Lifecycle {
-    /// The verbs over `store`, with `policy` deciding.
-    pub fn new(
-        store: Store,
-        policy: Policy,
-        targets: BTreeMap<AppName, TargetName>,
-        own_host: String,
-        settings: Settings,
-        clock: Clock,
-    ) -> Self {
-        Self(Arc::new(Inner { store, policy, targets, own_host, settings, clock }))
+    /// The verbs over `store`, with `rules` deciding.
+    pub fn new(store: Store, rules: Rules, own_host: String, clock: Clock) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Inner { store, rules, own_host, clock })))
+    }
+
+    /// Lets `rules` decide from now on. What has begun goes by those that it began with.
+    pub fn replace(&self, rules: Rules) {
+        let before = self.inner();
+        let (store, own_host, clock) = (before.store.clone(), before.own_host.clone(), before.clock.clone());
+        self.0.store(Arc::new(Inner { store, rules, own_host, clock }));
+    }
+
+    fn inner(&self) -> Arc<Inner> {
+        self.0.load_full()
+    }
+}
+
+impl Inner {
+    async fn begin(&self) -> Result<Tx, store::Error> {
+        self.store.begin(self.clock.now()).await
     }
 }

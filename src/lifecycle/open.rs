@@ -11,7 +11,7 @@ impl Lifecycle {
     /// Opens a session of `sign_in` for `app` on `host`. Returns the value of its cookie; `None` where the sign-in
     /// has ended meanwhile.
     pub async fn open(&self, sign_in: SignInId, app: &AppName, host: &str) -> Result<Option<String>, Error> {
-        let mut tx = self.0.store.begin(self.0.clock.now()).await?;
+        let mut tx = self.inner().begin().await?;
         let token = random_text();
         let Some(vault) = tx.add_session(sign_in, host, &token_hash(&token)).await? else { return Ok(None) };
         let entry = Entry {

@@ -42,7 +42,7 @@ impl Lifecycle {
         reason: &str,
         why: &str,
     ) -> Result<String, Error> {
-        let tx = self.0.store.begin(self.0.clock.now()).await?;
+        let tx = self.inner().begin().await?;
         let reference = page::reference();
         tracing::info!(%provider, reason, reference, why, "sign-in refused");
         let (app, reason) = (app.cloned(), reason.to_owned());
@@ -74,7 +74,8 @@ impl Inner {
         if known.is_some_and(|known| known.revoked.is_some()) {
             return Some(Refused::new("revoked", None));
         }
-        let opens = |terms| Grant::first(IdentityId::random(), terms, now, self.settings.lapse).is_some();
+        let opens =
+            |terms| Grant::first(IdentityId::random(), terms, now, self.rules.settings.lapse).is_some();
         if known.is_some() || decision.granted().cloned().any(opens) {
             return None;
         }

@@ -17,7 +17,7 @@ impl Inner {
         before: &[Grant],
         decision: &Decision,
     ) -> Result<Vec<Grant>, Error> {
-        let (now, lapse) = (tx.now(), self.settings.lapse);
+        let (now, lapse) = (tx.now(), self.rules.settings.lapse);
         let policy = decision.policy.to_string();
         let mut after = Vec::new();
         for grant in before {

@@ -11,7 +11,7 @@ impl Lifecycle {
     /// # Errors
     /// [`Error::NotFound`] where there is no such account.
     pub async fn retry(&self, id: AccountId, order: &Order) -> Result<(), Error> {
-        let mut tx = self.0.store.begin(self.0.clock.now()).await?;
+        let mut tx = self.inner().begin().await?;
         let missing = || Error::NotFound("account", id.to_string());
         let (vault, target) = tx.retry_account(id).await?.ok_or_else(missing)?;
         let entry = Entry {

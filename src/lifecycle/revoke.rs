@@ -15,8 +15,8 @@ impl Lifecycle {
     }
 
     pub(super) async fn set_revoked(&self, user: UserId, revoked: bool, order: &Order) -> Result<(), Error> {
-        let inner = &self.0;
-        let mut tx = inner.store.begin(inner.clock.now()).await?;
+        let inner = self.inner();
+        let mut tx = inner.begin().await?;
         let person = tx.user(user).await?.ok_or_else(|| Error::NotFound("person", user.to_string()))?;
         if person.revoked.is_some() == revoked {
             let state = if revoked { "shut out already" } else { "not shut out" };

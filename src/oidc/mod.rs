@@ -49,7 +49,7 @@ pub struct Deps {
     /// The apps that people come for.
     pub apps: BTreeMap<AppName, App>,
     /// The providers that vouch for them.
-    pub issuers: BTreeMap<ProviderName, Issuer>,
+    pub issuers: BTreeMap<ProviderName, Arc<Issuer>>,
     /// The verbs.
     pub lifecycle: Lifecycle,
     /// Who is there.

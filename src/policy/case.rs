@@ -48,6 +48,17 @@ pub struct CaseOutcome {
     pub differences: Vec<String>,
 }
 
+impl fmt::Display for CaseOutcome {
+    /// Where it stands and what differs, each on a line of its own; nothing where it passed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.passed() {
+            return Ok(());
+        }
+        writeln!(f, "FAIL {}:{}", self.file, self.line)?;
+        self.differences.iter().try_for_each(|line| writeln!(f, "    {line}"))
+    }
+}
+
 impl CaseOutcome {
     /// Whether it went as expected.
     pub fn passed(&self) -> bool {

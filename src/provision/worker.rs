@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -28,18 +29,63 @@ const SWEEP_BATCH: usize = 200;
 
 /// Converges the accounts of all `targets`, whenever one is due or the store's bell rings, until `stop`; then
 /// finishes the calls under way and gives back what is left. Dropping it instead loses nothing but time.
-pub async fn run(store: Store, clock: Clock, targets: Targets, stop: CancellationToken) {
+///
+/// While another connector takes the place of one of the `targets`, or one is taken out, the others go on undisturbed.
+pub async fn run(store: Store, clock: Clock, mut targets: watch::Receiver<Targets>, stop: CancellationToken) {
     // A worker that was killed holds leases. Its last write is given the time to take effect, and no more.
     if let Err(error) = store.bookkeep().inherit(clock.now() + retry::SETTLE).await {
         tracing::warn!(%error, "leases of an earlier run are left to end by themselves");
     }
     let mut loops = JoinSet::new();
-    for (name, connector) in targets {
-        let (store, clock) = (store.clone(), clock.clone());
-        let target = Target { name, connector, store, clock, paused_until: AtomicI64::new(i64::MIN) };
-        loops.spawn(Arc::new(target).serve(stop.clone()));
+    let mut runs: BTreeMap<TargetName, Run> = BTreeMap::new();
+    let mut first = true;
+    loop {
+        let wanted = targets.borrow_and_update().clone();
+        for (_, run) in runs.iter().filter(|(name, run)| !run.serves(wanted.get(*name))) {
+            run.stop.cancel();
+        }
+        for (name, connector) in wanted {
+            if runs.get(&name).is_some_and(|run| run.serves(Some(&connector))) {
+                continue;
+            }
+            let run = Run { connector, stop: stop.child_token(), ended: CancellationToken::new() };
+            let (store, clock, connector) = (store.clone(), clock.clone(), run.connector.clone());
+            let (stop, ended) = (run.stop.clone(), run.ended.clone().drop_guard());
+            let before = runs.insert(name.clone(), run).map(|run| run.ended);
+            let target = Target { name, connector, store, clock, paused_until: AtomicI64::new(i64::MIN) };
+            loops.spawn(async move {
+                // One at a time: what is under way with the old settings is finished first.
+                if let Some(before) = before {
+                    before.cancelled().await;
+                }
+                if !first {
+                    target.retry_failing().await;
+                }
+                Arc::new(target).serve(stop).await;
+                drop(ended);
+            });
+        }
+        first = false;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = targets.changed() => if changed.is_err() { break },
+        }
     }
     while loops.join_next().await.is_some() {}
+}
+
+/// The work for one target with one connector.
+struct Run {
+    connector: Arc<dyn Connector>,
+    stop: CancellationToken,
+    /// Cancelled when its last call has ended.
+    ended: CancellationToken,
+}
+
+impl Run {
+    fn serves(&self, wanted: Option<&Arc<dyn Connector>>) -> bool {
+        !self.stop.is_cancelled() && wanted.is_some_and(|wanted| Arc::ptr_eq(wanted, &self.connector))
+    }
 }
 
 /// Makes settled accounts due for another look from time to time, until `stop`: a worker may have died between
@@ -64,6 +110,15 @@ struct Target {
 }
 
 impl Target {
+    /// What failed with other settings is worth a try with these.
+    async fn retry_failing(&self) {
+        match self.store.bookkeep().retry_failing(&self.name, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(accounts) => tracing::info!(app = %self.name, accounts, "tried again with other settings"),
+            Err(error) => tracing::warn!(app = %self.name, %error, "what has failed waits for its next try"),
+        }
+    }
+
     async fn serve(self: Arc<Self>, stop: CancellationToken) {
         let mut bell = self.store.bell();
         let mut running = JoinSet::new();
@@ -206,6 +261,8 @@ mod tests {
         /// Every call waits for this, if there is one.
         gate: Option<Notify>,
         throttles: Mutex<Option<RetryAfter>>,
+        /// Whether it rejects our token.
+        refuses: Mutex<bool>,
     }
 
     impl Connector for Moody {
@@ -217,6 +274,9 @@ mod tests {
                 }
                 if let Some(after) = self.throttles.lock().unwrap().take() {
                     return Err(Fault::Throttled(Some(after)));
+                }
+                if *self.refuses.lock().unwrap() {
+                    return Err(Fault::AuthFailed("401".into()));
                 }
                 Ok(self.accounts.lock().unwrap().get(&key.external_id).cloned().unwrap_or(Actual::Absent))
             })
@@ -235,6 +295,7 @@ mod tests {
     struct Bench {
         store: Store,
         clock: Clock,
+        targets: watch::Sender<Targets>,
         stop: CancellationToken,
         running: JoinSet<()>,
     }
@@ -246,10 +307,10 @@ mod tests {
             let named = |(name, moody): &(&str, &Arc<Moody>)| {
                 (name.parse().unwrap(), Arc::clone(moody) as Arc<dyn Connector>)
             };
-            let targets = targets.iter().map(named).collect();
+            let targets = watch::Sender::new(targets.iter().map(named).collect());
             let mut running = JoinSet::new();
-            running.spawn(run(store.clone(), clock.clone(), targets, stop.clone()));
-            Self { store, clock, stop, running }
+            running.spawn(run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
+            Self { store, clock, targets, stop, running }
         }
 
         /// Wants an account of somebody new.
@@ -362,5 +423,58 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(again.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn another_connector_begins_when_the_call_of_the_old_one_has_ended() {
+        let (old, new) = (Arc::new(Moody { gate: Some(Notify::new()), ..Moody::default() }), Arc::default());
+        let other: Arc<Moody> = Arc::default();
+        let bench = Bench::new(&[("wiki", &old), ("other", &other)]).await;
+        bench.want("wiki").await;
+        soon(|| old.looks.load(Ordering::Acquire) == 1).await;
+        let replacing: Arc<Moody> = Arc::clone(&new);
+        bench.targets.send_modify(|targets| {
+            targets.insert("wiki".parse().unwrap(), replacing);
+        });
+        bench.want("other").await;
+        bench.quiet("other").await;
+        assert_eq!((has(&other, 1), new.looks.load(Ordering::Acquire)), (true, 0));
+        old.gate.as_ref().unwrap().notify_one();
+        bench.quiet("wiki").await;
+        assert!(has(&new, 1) && has(&old, 0));
+
+        // Taken out, and put back: what came up meanwhile is done then.
+        bench.targets.send_modify(|targets| drop(targets.remove("wiki")));
+        bench.want("wiki").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(has(&new, 1));
+        let again: Arc<Moody> = Arc::clone(&new);
+        bench.targets.send_modify(|targets| {
+            targets.insert("wiki".parse().unwrap(), again);
+        });
+        bench.quiet("wiki").await;
+        assert!(has(&new, 2));
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_is_tried_again_when_the_target_is_changed() {
+        let (old, new): (Arc<Moody>, Arc<Moody>) = (Arc::default(), Arc::default());
+        let bench = Bench::new(&[("wiki", &old)]).await;
+        *old.refuses.lock().unwrap() = true;
+        bench.want("wiki").await;
+        let stuck =
+            async || bench.store.all_accounts().await.unwrap().iter().any(|row| row.failing.is_some());
+        for _ in 0..1000 {
+            if stuck().await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let replacing: Arc<Moody> = Arc::clone(&new);
+        bench.targets.send_modify(|targets| {
+            targets.insert("wiki".parse().unwrap(), replacing);
+        });
+        bench.quiet("wiki").await;
+        assert!(has(&new, 1), "it waited for its next try");
     }
 }

@@ -159,6 +159,23 @@ impl<'a> Books<'a> {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Makes what has failed in `target` due at once, as something about the target was changed. A write whose answer
+    /// was lost may still take effect; that is waited for all the same.
+    pub async fn retry_failing(&self, target: &TargetName, now: Timestamp) -> Result<u64, Error> {
+        let done = query(
+            "UPDATE accounts SET due = $2, attempts = 0
+             WHERE target = $1 AND due > $2 AND failing IS NOT NULL AND unsure = 0",
+        )
+        .bind(target.as_str())
+        .bind(now.as_microsecond())
+        .execute(&self.store.0.writer)
+        .await?;
+        if done.rows_affected() > 0 {
+            self.store.ring();
+        }
+        Ok(done.rows_affected())
+    }
+
     /// Makes settled accounts due that were last looked at before `before`, at most `limit`; says how many. A
     /// worker may have died between acting and recording, and targets change behind our back.
     pub async fn look_again(&self, before: Timestamp, now: Timestamp, limit: usize) -> Result<u64, Error> {

@@ -11,7 +11,9 @@ mod accounts;
 mod audit;
 mod books;
 mod cache;
+mod files;
 mod grants;
+mod health;
 mod instance;
 mod sessions;
 mod users;
@@ -52,6 +54,9 @@ pub enum Error {
     /// The lock file cannot be made or locked.
     #[error("cannot lock {0}: {1}")]
     Lock(PathBuf, std::io::Error),
+    /// A file of the store cannot be opened.
+    #[error("cannot open {0}: {1}")]
+    File(PathBuf, std::io::Error),
     /// The database refused, or cannot be read or written.
     #[error("the store failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -97,7 +102,7 @@ impl Store {
     /// [`Error::InUse`] where another process has it; others where it cannot be read or written, or was sealed
     /// under another key.
     pub async fn open(path: &Path, sealer: Sealer, now: Timestamp) -> Result<Self, Error> {
-        let lock = lock(&path.with_extension("lock"))?;
+        let lock = files::take(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -202,19 +207,6 @@ impl Tx {
             Ok(())
         });
         finish.await.map_err(|_| sqlx::Error::WorkerCrashed)?
-    }
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let failed = |error| Error::Lock(path.to_owned(), error);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let file = File::create(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse(path.with_extension("db"))),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

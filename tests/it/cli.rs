@@ -22,6 +22,7 @@ async fn every_command_says_what_it_is_for() {
         ("init", "configuration to start from"),
         ("check", "every mistake"),
         ("serve", "Run"),
+        ("reload", "as they are now"),
         ("policy test", "examples"),
         ("accounts", "Accounts"),
         ("accounts retry", "now"),

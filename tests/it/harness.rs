@@ -33,6 +33,9 @@ use std::time::Duration;
 /// How long background work may take, in real time.
 const SOON: Duration = Duration::from_secs(20);
 
+/// How often files are looked at here.
+const LOOK_EVERY: Duration = Duration::from_millis(80);
+
 /// The employee, in group staff: role `writer`, as long as the provider confirms it.
 pub(crate) const ADA: &str = "s-4";
 /// The contractor, in group guests: role `guest` for 30 days.
@@ -71,7 +74,8 @@ impl House {
     pub(crate) async fn start(&mut self) {
         let mut mistakes = Mistakes::default();
         let config = Config::load(&self.site.config(), &mut mistakes);
-        let config = config.unwrap_or_else(|| panic!("{mistakes}"));
+        let mut config = config.unwrap_or_else(|| panic!("{mistakes}"));
+        config.look_every = LOOK_EVERY;
         let listener = TcpListener::bind(self.site.front).unwrap();
         self.app = Some(App::start(config, vec![listener.into()], self.site.clock.clone()).await.unwrap());
     }
@@ -104,7 +108,7 @@ impl House {
         self.start().await;
     }
 
-    fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &App {
         self.app.as_ref().unwrap()
     }
 

@@ -13,6 +13,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
             "document",
             "host",
             "loopback",
+            "metrics",
             "names",
             "page",
             "seal",
@@ -25,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),
     ("the second floor", &["lifecycle", "session"]),
-    ("the third floor", &["gateway", "oidc", "portal", "admin", "provision"]),
+    ("the third floor", &["gateway", "oidc", "portal", "admin", "operations", "provision"]),
     ("the roof", &["config", "app", "cli", "demo"]),
 ];
 const WALLS: usize = 0;

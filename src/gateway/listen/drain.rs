@@ -45,6 +45,11 @@ impl Drain {
         self.0.closed.cancel();
     }
 
+    /// Cancelled when requests are not welcome any more.
+    pub fn leaving(&self) -> CancellationToken {
+        self.0.leaving.clone()
+    }
+
     /// Cancelled when nothing more is accepted.
     pub(in crate::gateway) fn closed(&self) -> CancellationToken {
         self.0.closed.clone()

@@ -47,6 +47,14 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
+impl TlsFiles {
+    /// Every file that is named.
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        let pairs = self.certificates.iter().flat_map(|files| [&files.certificate, &files.key]);
+        pairs.chain(&self.client_ca).map(PathBuf::as_path)
+    }
+}
+
 /// A certificate with its chain, and its key; both PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

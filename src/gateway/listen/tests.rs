@@ -15,7 +15,7 @@ use super::settings::{CertificateFiles, TlsFiles};
 use super::stream::{Accepted, Held, Socket};
 use super::*;
 use crate::clock::Clock;
-use crate::gateway::{Assertions, Gateway, Routes, Running, start};
+use crate::gateway::{Assertions, Gateway, Live, Plan, Routes, Running, start};
 use crate::identity::SigningKey;
 use crate::session::{Sessions, Visit};
 use axum::body::Bytes;
@@ -83,15 +83,17 @@ async fn gateway(entrance: Entrance, slow: Arc<Slow>) -> Gateway {
     Gateway {
         entrance,
         workers: 2,
-        routes: Arc::new(Routes::new(url, []).unwrap()),
         sessions: Sessions::for_tests().await,
         access_log: None,
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
-        pages: Router::new()
-            .route("/", get(who))
-            .route("/slow", get(wait))
-            .route("/large", get(|| async { vec![b'x'; 100_000] }))
-            .route("/count", post(|body: Bytes| async move { body.len().to_string() })),
+        live: Arc::new(Live::new(Plan {
+            routes: Routes::new(url, []).unwrap(),
+            pages: Router::new()
+                .route("/", get(who))
+                .route("/slow", get(wait))
+                .route("/large", get(|| async { vec![b'x'; 100_000] }))
+                .route("/count", post(|body: Bytes| async move { body.len().to_string() })),
+        })),
         main: Handle::current(),
         clock: Clock::turned("2026-03-02T09:00:00Z".parse().unwrap()),
         drain: Drain::default(),

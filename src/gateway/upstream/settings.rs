@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `upstream:` as it is written.
@@ -109,6 +109,12 @@ impl At {
 }
 
 impl Settings {
+    /// Every file that is named.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let Full { ca, certificate, key, .. } = &self.full;
+        [ca, certificate, key].into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// The keys that lead to the address of this number.
     pub(super) fn place(&self, number: usize) -> Vec<String> {
         let mut place = if self.is_mapping { vec!["at".to_owned()] } else { Vec::new() };

@@ -14,7 +14,7 @@ use crate::account::{Actual, Desired, Profile, Seen, Step};
 use crate::provision::connector::{Connector, Fault, Key, Refusal};
 use futures_util::future::BoxFuture;
 use reqwest::{Method, StatusCode};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -29,6 +29,14 @@ pub struct Settings {
     /// The bearer token.
     #[serde(deserialize_with = "secret")]
     pub token: SecretString,
+}
+
+impl PartialEq for Settings {
+    /// Whether both lead to the same server with the same token.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { scim, token } = self;
+        *scim == other.scim && token.expose_secret() == other.token.expose_secret()
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

@@ -76,9 +76,13 @@ impl Process {
     }
 
     /// SIGTERM; returns once it has ended.
-    pub(crate) async fn stop(mut self) -> i32 {
-        let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    pub(crate) async fn stop(self) -> i32 {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) -> i32 {
         self.child.wait().await.unwrap().code().unwrap()
     }
 
@@ -88,6 +92,12 @@ impl Process {
         let text = std::fs::read_to_string(path).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
+    /// Sends it this signal.
+    pub(crate) async fn signal(&self, name: &str) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap().success());
     }
 
     /// All that it has logged.

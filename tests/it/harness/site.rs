@@ -1,6 +1,7 @@
 //! Everything around guestpass: its files in a folder, the provider, Notes, an app that echoes.
 
 use super::counterpart::{Counterpart, reserve};
+use super::hand::Hand;
 use super::operator::Operator;
 use axum::Router;
 use axum::extract::Request;
@@ -21,6 +22,9 @@ pub(crate) struct Site {
     /// Where guestpass listens once it is started.
     pub(crate) front: SocketAddr,
     _front: TcpSocket,
+    /// Where it answers probes.
+    pub(crate) operations: SocketAddr,
+    _operations: TcpSocket,
     pub(crate) provider: Counterpart,
     /// Notes as people use it.
     pub(crate) pages: Counterpart,
@@ -41,6 +45,7 @@ impl Site {
     pub(crate) async fn new(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (reserved, front) = reserve();
+        let (reserved_too, operations) = reserve();
         let (provider, pages) = (Counterpart::new(), Counterpart::new());
         let (scim, echo) = (Counterpart::new(), Counterpart::new());
         let url = |name: &str, at: SocketAddr| format!("http://{name}.localhost:{}", at.port());
@@ -71,6 +76,8 @@ impl Site {
             clock,
             front,
             _front: reserved,
+            operations,
+            _operations: reserved_too,
             provider,
             pages,
             scim,
@@ -119,11 +126,20 @@ impl Site {
 
     /// The provider knows these people from now on. It starts anew, with another key.
     pub(crate) fn people(&self, people: Vec<Person>) {
+        self.provide(people, &self.client_secret);
+    }
+
+    /// The provider has given us another secret.
+    pub(crate) fn provider_expects(&self, client_secret: &str) {
+        self.provide(Person::cast(), client_secret);
+    }
+
+    fn provide(&self, people: Vec<Person>, client_secret: &str) {
         let Self { access_url, provider_url, .. } = self;
         let settings = ProviderSettings {
             issuer: provider_url.clone(),
             client_id: "guestpass".to_owned(),
-            client_secret: self.client_secret.clone(),
+            client_secret: client_secret.to_owned(),
             redirect_uris: vec![
                 format!("{access_url}/callback"),
                 "https://access.localhost/callback".to_owned(),
@@ -142,18 +158,32 @@ impl Site {
         self.people(people);
     }
 
+    /// What a machine that watches over us is told at `path`.
+    pub(crate) async fn watched(&self, path: &str) -> (u16, String) {
+        let reply = Hand::new().get(&format!("http://{}{path}", self.operations)).await;
+        (reply.status, reply.text)
+    }
+
+    /// The number under this name, labels included, among what is counted.
+    pub(crate) async fn counted(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.watched("/metrics").await;
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     fn configuration(&self) -> String {
-        let Self { front, access_url, provider_url, pages, scim, echo, .. } = self;
+        let Self { front, operations, access_url, provider_url, pages, scim, echo, .. } = self;
         let (pages, scim, echo) = (pages.address, scim.address, echo.address);
         format!(
             r#"url: {access_url}
 listen: {front}
+operations: {operations}
 store: sqlite:guestpass.db
 key: "${{file:key}}"
 workers: 2
 lapse: 30d
 session: {{ length: 400d }}
 shutdown: {{ announce: 0s }}
+access-log: access.log
 
 providers:
   demo:

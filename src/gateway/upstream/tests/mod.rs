@@ -12,19 +12,19 @@ mod slow;
 mod websockets;
 
 use super::{Registry, Timeouts, Upstream};
-use crate::clock::Clock;
 use crate::gateway::answer;
 use crate::gateway::app::App;
 use crate::gateway::authorize::{Wanted, authorize};
 use crate::gateway::body::ToClient;
 use crate::gateway::forward::{Terms, forward};
+use crate::gateway::gate::Gate;
 use crate::gateway::headers::Client;
 use crate::gateway::listen::Timely;
-use crate::gateway::testing::{HOST, app, at};
+use crate::gateway::memo::Granted;
+use crate::gateway::testing::{HOST, app, at, gate};
 use crate::gateway::tunnel::Tunnels;
 use crate::gateway::watch::Watch;
 use crate::page::Reader;
-use crate::session::Sessions;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -48,7 +48,7 @@ const SOON: Duration = Duration::from_secs(20);
 struct Way {
     app: Arc<App>,
     terms: Terms,
-    sessions: Sessions,
+    gate: Arc<Gate>,
     address: SocketAddr,
     stop: CancellationToken,
 }
@@ -72,8 +72,8 @@ impl Way {
     async fn into(terms: Terms, app: Arc<App>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (sessions, stop) = (Sessions::for_tests().await, CancellationToken::new());
-        let way = Self { app, terms, sessions, address, stop: stop.clone() };
+        let (gate, stop) = (gate(app.clone()).await, CancellationToken::new());
+        let way = Self { app, terms, gate, address, stop: stop.clone() };
         tokio::spawn(stop.run_until_cancelled_owned(way.clone().serve(listener)));
         way
     }
@@ -101,8 +101,11 @@ impl Way {
         let route = self.app.route("/");
         let wanted = Wanted { app: &self.app, route, rule: route.rule(&Method::GET), host: HOST };
         let permit = authorize(None, wanted, at(0)).unwrap();
-        let clock = Clock::turned(at(0));
-        let watch = Watch { permit, token: None, sessions: self.sessions.clone(), clock };
+        let (gate, plan) = (self.gate.clone(), self.gate.gateway.live.plan());
+        let (host, bound) = (HeaderValue::from_static(HOST), HOST.into());
+        let granted = Arc::new(Granted { plan, permit, word: None, token: None, host, bound });
+        let (uri, method) = (request.uri().clone(), request.method().clone());
+        let watch = Watch { granted, gate, uri, method };
         let host = HeaderValue::from_static(HOST);
         let client =
             Client { address: Ipv4Addr::LOCALHOST.into(), host: &host, https: false, request_id: &host };

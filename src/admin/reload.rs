@@ -1,0 +1,35 @@
+//! An operator wants the files as they are now to hold.
+
+use super::{Deps, Failure};
+use crate::document::Mistakes;
+use crate::lifecycle::Error;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+/// Takes wishes to load the configuration, and the place where to say what came of it.
+pub type Reloads = mpsc::Sender<oneshot::Sender<Reloaded>>;
+
+/// What came of loading the configuration.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Reloaded {
+    /// Whether what the files say holds now; if not, all is as it was.
+    pub applied: bool,
+    /// What they hold, in a few words.
+    pub holds: String,
+    /// Settings that were changed and wait for a restart.
+    pub restart: Vec<&'static str>,
+    /// What is wrong with the files.
+    pub mistakes: Mistakes,
+    /// The same for a person, as `guestpass check` tells it, with the examples that do not hold.
+    pub report: String,
+}
+
+pub(super) async fn reload(State(deps): State<Deps>) -> Result<Json<Reloaded>, Failure> {
+    let (answer, answered) = oneshot::channel();
+    // Both ends fail only while the gateway stops.
+    let stopping = || Error::Invalid("the gateway is stopping".to_owned());
+    deps.reloads.send(answer).await.map_err(|_| stopping())?;
+    Ok(Json(answered.await.map_err(|_| stopping())?))
+}

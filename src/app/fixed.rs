@@ -1,0 +1,35 @@
+//! Settings that only a restart changes.
+
+use crate::config::Config;
+
+/// Their values, each under its key in the file.
+#[derive(PartialEq, Eq)]
+pub(super) struct Fixed(Vec<(&'static str, String)>);
+
+impl Fixed {
+    /// Those of `config`.
+    pub(super) fn of(config: &Config) -> Self {
+        let Config { url, listen, tls, trusted_proxies, connections, shutdown, .. } = config;
+        let Config { access_log, operations, store, sealer, admin, workers, .. } = config;
+        Self(vec![
+            ("url", url.to_string()),
+            ("listen", format!("{listen:?}")),
+            ("tls", tls.is_some().to_string()),
+            ("trusted-proxies", format!("{trusted_proxies:?}")),
+            ("connections", format!("{connections:?}")),
+            ("shutdown", format!("{shutdown:?}")),
+            ("access-log", format!("{access_log:?}")),
+            ("operations", format!("{operations:?}")),
+            ("store", store.display().to_string()),
+            ("key", format!("{:?}", sealer.key_id())),
+            ("admin", admin.display().to_string()),
+            ("workers", workers.to_string()),
+        ])
+    }
+
+    /// The keys whose values are others in `new`.
+    pub(super) fn changed_in(&self, new: &Self) -> Vec<&'static str> {
+        let pairs = self.0.iter().zip(&new.0);
+        pairs.filter(|(old, new)| old != new).map(|((key, _), _)| *key).collect()
+    }
+}

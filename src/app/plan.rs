@@ -1,0 +1,121 @@
+//! What the gate and the pages go by, made from a configuration: at the start, and again whenever it changes.
+
+use crate::clock::Clock;
+use crate::gateway::{self, Plan, Routes};
+use crate::issuer::{self, Issuer};
+use crate::lifecycle::Lifecycle;
+use crate::names::{AppName, ProviderName, TargetName};
+use crate::provision::Targets;
+use crate::provision::connectors::scim::{self, Scim};
+use crate::session::Sessions;
+use crate::store::Store;
+use crate::{oidc, portal};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use url::Url;
+
+/// What stays as it is, whatever is configured anew.
+pub(super) struct Standing {
+    /// Our own address.
+    pub(super) url: Url,
+    pub(super) store: Store,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) sessions: Sessions,
+    pub(super) clock: Clock,
+}
+
+/// The providers by name.
+pub(super) type Issuers = BTreeMap<ProviderName, Arc<Issuer>>;
+
+impl Standing {
+    /// The plan for these apps and providers; a sign-in lasts for `session`.
+    ///
+    /// # Errors
+    /// Where two apps, or an app and we, would have one host.
+    pub(super) fn plan(
+        &self,
+        apps: &BTreeMap<AppName, Arc<gateway::App>>,
+        issuers: Issuers,
+        session: SignedDuration,
+    ) -> anyhow::Result<Plan> {
+        let Self { url, store, lifecycle, sessions, clock } = self;
+        let routes = Routes::new(url.clone(), apps.values().cloned())?;
+        let places = apps.iter().map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, url))));
+        let places = places.collect();
+        let pages = portal::router(portal::Deps {
+            own_host: oidc::own_host(url),
+            secure: url.scheme() == "https",
+            apps: places,
+            sessions: sessions.clone(),
+            key: store.instance().signing_key.clone(),
+            clock: clock.clone(),
+        })
+        .merge(oidc::router(oidc::Deps {
+            url: url.clone(),
+            apps: apps.iter().map(|(name, app)| (name.clone(), door(app))).collect(),
+            issuers,
+            lifecycle: lifecycle.clone(),
+            sessions: sessions.clone(),
+            store: store.clone(),
+            session,
+            clock: clock.clone(),
+        }));
+        Ok(Plan { routes, pages })
+    }
+
+    /// The providers of `settings`; those of `before` that stay where they are keep what they have published.
+    ///
+    /// # Errors
+    /// Where an HTTP client cannot be made.
+    pub(super) fn issuers(
+        &self,
+        settings: &BTreeMap<ProviderName, issuer::Settings>,
+        before: &Issuers,
+    ) -> anyhow::Result<Issuers> {
+        let callback = self.url.join("/callback")?;
+        let issuer = |(name, settings): (&ProviderName, &issuer::Settings)| {
+            let issuer = match before.get(name) {
+                Some(before) => before.renew(settings.clone()),
+                None => Issuer::new(name.clone(), settings.clone(), &callback, self.clock.clone())?,
+            };
+            Ok((name.clone(), Arc::new(issuer)))
+        };
+        settings.iter().map(issuer).collect()
+    }
+}
+
+/// The targets of `settings`; those whose settings are as `before` are the very same that are `running`.
+///
+/// # Errors
+/// Where an HTTP client cannot be made.
+pub(super) fn targets(
+    settings: &BTreeMap<TargetName, scim::Settings>,
+    before: &BTreeMap<TargetName, scim::Settings>,
+    running: &Targets,
+) -> anyhow::Result<Targets> {
+    let mut targets = Targets::new();
+    for (name, settings) in settings {
+        let unchanged = running.get(name).filter(|_| before.get(name) == Some(settings));
+        let target = match unchanged {
+            Some(target) => target.clone(),
+            None => Arc::new(Scim::new(settings)?),
+        };
+        targets.insert(name.clone(), target);
+    }
+    Ok(targets)
+}
+
+/// An app as the doors for people see it.
+fn door(app: &gateway::App) -> oidc::App {
+    oidc::App { title: app.title.clone(), hosts: app.hosts.clone() }
+}
+
+/// Where a browser finds an app: at its first host that is one host, at our port where that names none.
+fn origin(app: &gateway::App, url: &Url) -> Option<Url> {
+    let host = app.hosts.iter().find(|pattern| !pattern.is_wildcard())?.host();
+    let mut origin = url.clone();
+    origin.set_host(Some(host.name())).ok()?;
+    host.port().map(|port| origin.set_port(Some(port))).transpose().ok()?;
+    Some(origin)
+}

@@ -1,0 +1,35 @@
+//! `guestpass reload`
+
+use super::client::Client;
+use super::{Done, Form, wait_for};
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Has the running gateway load its files now. It does so by itself a few seconds after they change; this waits
+/// for it, and tells what came of it.
+#[derive(Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Reload {
+    pub(super) fn run(self) -> Done {
+        let config = &self.form.at.config;
+        let answer = wait_for(async { Client::new(config)?.post("/reload", json!({})).await })?;
+        let applied = answer["applied"] == true;
+        if self.form.json {
+            println!("{answer}");
+        } else {
+            eprint!("{}", answer["report"].as_str().unwrap_or_default());
+            if applied {
+                println!("{} holds now: {}.", config.display(), answer["holds"].as_str().unwrap_or_default());
+            }
+            for setting in answer["restart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                println!("`{setting}` was changed, too; that takes a restart.");
+            }
+        }
+        Ok(if applied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

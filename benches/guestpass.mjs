@@ -61,9 +61,10 @@ export async function serve(name, config, port, tls = false) {
 }
 
 /** Configures and starts it, and signs the person in: `{ name, url, pid, headers }`. */
-export async function guestpass(stage, { name = 'guestpass', port, tls = false, apps = one, host = HOST }) {
-  const child = await serve(name, configure(name, stage, { port, tls, apps }), port, tls);
+export async function guestpass(stage, { name = 'guestpass', host = HOST, ...how }) {
+  const { port, tls } = how;
+  const child = await serve(name, configure(name, stage, how), port, tls);
   const cookie = await login(`${tls ? 'https' : 'http'}://${host}:${port}/`, SUB);
-  return { name, port, pid: child.pid, headers: { Host: `${host}:${port}`, Cookie: cookie } };
+  return { name, port, child, pid: child.pid, headers: { Host: `${host}:${port}`, Cookie: cookie } };
 }
 

@@ -105,9 +105,10 @@ https://${HOST}:${tlsPort} {
 
 /** Apache with mod_auth_openidc, which keeps its session in shared memory or in the cookie. */
 const apache = (name, session) => async (stage, { port, words }) => {
-  const { 'Guestpass-Assertion': _, ...fixed } = words;
   const own = folder(name);
-  const set = Object.entries(fixed).map(([header, value]) => `  RequestHeader set ${header} "${value}"`).join('\n');
+  // It sends the ID token in place of an assertion; a session in the cookie does not keep that.
+  const fixed = Object.entries(words).filter(([header]) => header !== 'Guestpass-Assertion' || session === 'client-cookie');
+  const set = fixed.map(([header, value]) => `  RequestHeader set ${header} "${value}"`).join('\n');
   const needed = [
     'mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'auth_openidc',
   ];
@@ -140,7 +141,6 @@ OIDCCookieHTTPOnly On
 OIDCSessionType ${session}
 OIDCCacheType shm
 OIDCSessionInactivityTimeout 3600
-# One header, the ID token, as guestpass sends one assertion.
 OIDCPassClaimsAs headers
 OIDCPassIDTokenAs serialized
 OIDCPassUserInfoAs jwt
@@ -183,7 +183,7 @@ export async function oauth2Proxy(stage, { port }) {
     'standard-logging': false,
     'request-logging': false,
     'auth-logging': false,
-    // One header, the ID token, as guestpass sends one assertion.
+    // It sends the ID token in place of an assertion, and its cookie, which it cannot be told to keep.
     'pass-authorization-header': true,
     'pass-user-headers': false,
   };
@@ -192,10 +192,10 @@ export async function oauth2Proxy(stage, { port }) {
   return signedIn('oauth2_proxy', port, child);
 }
 
-/** What lets everybody in gets the same request as guestpass, with a cookie of the same size. */
-const plain = (name, port, tlsPort, child) => ({ name, port, tlsPort, pid: child.pid, open: true });
+/** One that lets everybody in. */
+const plain = (name, port, tlsPort, child) => ({ name, port, tlsPort, child, pid: child.pid, open: true });
 
 async function signedIn(name, port, child) {
   const cookie = await login(`http://${HOST}:${port}/`, SUB);
-  return { name, port, pid: child.pid, headers: { Host: `${HOST}:${port}`, Cookie: cookie } };
+  return { name, port, child, pid: child.pid, headers: { Host: `${HOST}:${port}`, Cookie: cookie } };
 }

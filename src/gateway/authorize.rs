@@ -57,7 +57,7 @@ pub fn authorize(
         return Ok(permit(None));
     }
     let here = |session: &Arc<Session>| {
-        session.is_current() && now < session.until && session.host == app.host.as_str()
+        session.is_current() && now < session.until && *session.host == *app.host.as_str()
     };
     let session = session.filter(here).ok_or(Refusal::SignIn)?;
     let access = access(&session, app).ok_or(Refusal::NoRole)?;
@@ -172,7 +172,7 @@ mod tests {
         outdate(&outdated);
         assert_eq!(refusal(outdated, &editors, 0), Some(Refusal::SignIn));
         let mut elsewhere = copy(&guest);
-        elsewhere.host = "notes.example.com".to_owned();
+        elsewhere.host = "notes.example.com".into();
         assert_eq!(refusal(elsewhere, &editors, 0), Some(Refusal::SignIn));
         for (account, expected) in [
             (Account::Preparing, Some(Refusal::Preparing)),
@@ -212,7 +212,7 @@ mod tests {
                 outdate(&guest);
             }
             if !here {
-                guest.host = "notes.example.com".to_owned();
+                guest.host = "notes.example.com".into();
             }
             let wanted: Vec<&str> = wanted.iter().map(|role| ROLES[*role]).collect();
             let rule = Arc::new(if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) });

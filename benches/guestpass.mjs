@@ -16,9 +16,10 @@ const one = { app: { host: HOST } };
 export const redirect = (port, tls) => `${tls ? 'https' : 'http'}://access.localhost:${port}/callback`;
 
 /**
- * Writes a configuration below `target/bench/run/NAME`; its path. `apps` are settings by name, without their upstream.
+ * Writes a configuration below `target/bench/run/NAME`; its path. `apps` are settings by name, without their upstream;
+ * `roles` are more than the one that everybody has.
  */
-export function configure(name, stage, { port, tls = false, apps = one, upstream = stage.upstream }) {
+export function configure(name, stage, { port, tls = false, apps = one, upstream = stage.upstream, roles }) {
   const own = folder(name);
   mkdirSync(`${own}policies`);
   const settings = {
@@ -40,9 +41,9 @@ export function configure(name, stage, { port, tls = false, apps = one, upstream
     ),
   };
   const gets = Object.fromEntries(Object.keys(apps).map((app) => [app, {}]));
-  const roles = { reader: { who: { provider: 'bench' }, gets, for: { ttl: '30d' } } };
+  const reader = { who: { provider: 'bench' }, gets, for: { ttl: '30d' } };
   // JSON is YAML.
-  writeFileSync(`${own}policies/bench.yaml`, JSON.stringify({ version: 1, roles }, null, 1));
+  writeFileSync(`${own}policies/bench.yaml`, JSON.stringify({ version: 1, roles: { reader, ...roles } }, null, 1));
   writeFileSync(`${own}guestpass.yaml`, JSON.stringify(settings, null, 1));
   return `${own}guestpass.yaml`;
 }

@@ -320,13 +320,12 @@ impl Store {
             };
             apps.entry(grant.terms.app).or_default().push(held);
         }
-        let access = |(app, mut held): (AppName, Vec<Held>)| {
-            held.shrink_to_fit();
+        let access = |(app, held): (AppName, Vec<Held>)| {
             // `accounts:` inside an app defines a target of the app's name.
             let account = accounts.get(app.as_str()).cloned().unwrap_or(Account::NotNeeded);
-            Access { app: self.0.shared.apps.of(app), held, account }
+            Access { app: self.0.shared.apps.of(app), held: exact(held), account }
         };
-        Ok(apps.into_iter().map(access).collect())
+        Ok(exact(apps.into_iter().map(access).collect()))
     }
 
     async fn accounts_of(&self, user: UserId) -> Result<BTreeMap<TargetName, Account>, Error> {
@@ -384,6 +383,14 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The same in a vector without room to spare: a session lies in memory for long, and there may be a million. Not
+/// `shrink_to_fit`, after which an allocator may keep the block as it was.
+fn exact<T>(items: Vec<T>) -> Vec<T> {
+    let mut exact = Vec::with_capacity(items.len());
+    exact.extend(items);
+    exact
 }
 
 enum Read {

@@ -76,7 +76,7 @@ pub fn authorize(
     if **rule == Rule::Public {
         return Ok(permit(None));
     }
-    let here = |session: &Arc<Session>| session.is_current() && now < session.until && session.host == *host;
+    let here = |session: &Arc<Session>| session.is_current() && now < session.until && *session.host == *host;
     let session = session.filter(here).ok_or(Refusal::SignIn)?;
     if **rule == Rule::SignedIn {
         let until = session.until;
@@ -208,7 +208,7 @@ mod tests {
         outdate(&outdated);
         assert_eq!(refusal(outdated, &editors, 0), Some(Refusal::SignIn));
         let mut elsewhere = copy(&guest);
-        elsewhere.host = "notes.example.com".to_owned();
+        elsewhere.host = "notes.example.com".into();
         assert_eq!(refusal(elsewhere, &editors, 0), Some(Refusal::SignIn));
         for (account, expected) in [
             (Account::Preparing, Some(Refusal::Preparing)),
@@ -248,7 +248,7 @@ mod tests {
                 outdate(&guest);
             }
             if !here {
-                guest.host = "notes.example.com".to_owned();
+                guest.host = "notes.example.com".into();
             }
             let wanted: Vec<&str> = wanted.iter().map(|role| ROLES[*role]).collect();
             let rule = if wanted.is_empty() { Rule::AnyRole } else { rule(&wanted) };

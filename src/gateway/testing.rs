@@ -77,10 +77,10 @@ pub(super) fn session(held: Vec<Held>, account: Account) -> Session {
         sign_in: SignInId::random(),
         user: UserId::random(),
         identity: IdentityId::random(),
-        host: HOST.to_owned(),
+        host: HOST.into(),
         person: Person {
             provider: "partners".parse().unwrap(),
-            issuer: "https://id.partner.example/".to_owned(),
+            issuer: "https://id.partner.example/".into(),
             sub: "c-17".to_owned(),
             display_name: Some("Carla Müller".to_owned()),
             email: Some("carla@partner.example".to_owned()),

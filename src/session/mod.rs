@@ -59,7 +59,7 @@ impl Sessions {
     ) -> Result<Option<Arc<Session>>, Unavailable> {
         let Some(token) = cookie.find(headers) else { return Ok(None) };
         let session = self.find(token).await?;
-        Ok(session.filter(|session| session.host == host && now < session.until))
+        Ok(session.filter(|session| *session.host == *host && now < session.until))
     }
 }
 

@@ -1,19 +1,12 @@
 //! Sessions in memory. A commit that touches a person makes theirs stale; whoever holds one notices.
 
 use super::sessions::{Session, TokenHash};
+use super::shelf::Shelves;
 use crate::names::UserId;
-use moka::sync::Cache as Moka;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 use tokio::sync::Notify;
-
-/// How many sessions are kept in memory; the others are read when they are needed.
-const SESSIONS: u64 = 1_000_000;
-
-/// How long a session that nobody uses stays in memory.
-const IDLE: Duration = Duration::from_secs(3600);
 
 /// The store cannot say whether somebody is there. Not an answer: neither yes nor no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,18 +43,14 @@ impl Mark {
 }
 
 pub(super) struct Cache {
-    sessions: Moka<TokenHash, Arc<Session>>,
+    sessions: Shelves,
     marks: Mutex<HashMap<UserId, Weak<Mark>>>,
     evictions: AtomicU64,
 }
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self {
-            sessions: Moka::builder().max_capacity(SESSIONS).time_to_idle(IDLE).build(),
-            marks: Mutex::default(),
-            evictions: AtomicU64::new(0),
-        }
+        Self { sessions: Shelves::new(), marks: Mutex::default(), evictions: AtomicU64::new(0) }
     }
 
     pub(super) fn get(&self, token: &TokenHash) -> Option<Arc<Session>> {

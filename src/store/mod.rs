@@ -16,6 +16,8 @@ mod grants;
 mod health;
 mod instance;
 mod sessions;
+mod shared;
+mod shelf;
 mod users;
 
 pub use accounts::{AccountRow, Due, Failure, Look};
@@ -34,6 +36,7 @@ use crate::names::UserId;
 use crate::seal::{self, Sealer};
 use cache::Cache;
 use jiff::Timestamp;
+use shared::Shared;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -88,6 +91,7 @@ struct Inner {
     writer: SqlitePool,
     reader: SqlitePool,
     cache: Cache,
+    shared: Shared,
     sealer: Sealer,
     bell: watch::Sender<u64>,
     instance: Instance,
@@ -117,7 +121,8 @@ impl Store {
         let reader =
             SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         let (bell, _) = watch::channel(0);
-        Ok(Self(Arc::new(Inner { writer, reader, cache: Cache::new(), sealer, bell, instance, _lock: lock })))
+        let (cache, shared) = (Cache::new(), Shared::default());
+        Ok(Self(Arc::new(Inner { writer, reader, cache, shared, sealer, bell, instance, _lock: lock })))
     }
 
     /// What this instance is: its id, its key, and the latest time that an earlier run has seen.

@@ -35,7 +35,7 @@ pub struct Session {
     /// The identity they signed in with: its grants are what the session opens.
     pub identity: IdentityId,
     /// The host whose cookie it is; it opens no other.
-    pub host: String,
+    pub host: Arc<str>,
     /// Who they are.
     pub person: Person,
     /// When the session itself ends.
@@ -63,7 +63,7 @@ pub struct Person {
     /// The provider they signed in at, as the configuration calls it.
     pub provider: ProviderName,
     /// The provider's issuer.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// The provider's subject.
     pub sub: String,
     /// What people call them.
@@ -282,15 +282,16 @@ impl Store {
         let (user, identity) = (parsed(&row, "user")?, parsed(&row, "identity")?);
         let access = self.access(user, identity).await?;
         let Some(mark) = self.0.cache.mark(user, before) else { return Ok(Read::Overtaken) };
+        let shared = &self.0.shared;
         Ok(Read::Session(Box::new(Session {
             id: parsed(&row, "id")?,
             sign_in: parsed(&row, "sign_in")?,
             user,
             identity,
-            host: row.try_get("host")?,
+            host: shared.hosts.of(row.try_get::<&str, _>("host")?.into()),
             person: Person {
-                provider: parsed(&row, "provider")?,
-                issuer: row.try_get("issuer")?,
+                provider: shared.providers.of(parsed(&row, "provider")?),
+                issuer: shared.issuers.of(row.try_get::<&str, _>("issuer")?.into()),
                 sub: row.try_get("subject")?,
                 display_name: row.try_get("display_name")?,
                 email: row.try_get("email")?,
@@ -312,7 +313,7 @@ impl Store {
         for row in &rows {
             let grant = grant(row)?;
             let held = Held {
-                role: grant.terms.role,
+                role: self.0.shared.roles.of(grant.terms.role),
                 until: grant.end.at,
                 because: grant.end.because,
                 ended: grant.ended,
@@ -322,9 +323,9 @@ impl Store {
         let access = |(app, held): (AppName, Vec<Held>)| {
             // `accounts:` inside an app defines a target of the app's name.
             let account = accounts.get(app.as_str()).cloned().unwrap_or(Account::NotNeeded);
-            Access { app, held, account }
+            Access { app: self.0.shared.apps.of(app), held: exact(held), account }
         };
-        Ok(apps.into_iter().map(access).collect())
+        Ok(exact(apps.into_iter().map(access).collect()))
     }
 
     async fn accounts_of(&self, user: UserId) -> Result<BTreeMap<TargetName, Account>, Error> {
@@ -382,6 +383,14 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The same in a vector without room to spare: a session lies in memory for long, and there may be a million. Not
+/// `shrink_to_fit`, after which an allocator may keep the block as it was.
+fn exact<T>(items: Vec<T>) -> Vec<T> {
+    let mut exact = Vec::with_capacity(items.len());
+    exact.extend(items);
+    exact
 }
 
 enum Read {

@@ -5,7 +5,6 @@ use super::headers::{self, Client};
 use super::settings::Settings;
 use super::upstream::{Loader, Registry};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,12 +27,8 @@ pub fn app(name: &str, settings: Settings<()>) -> Option<Arc<App>> {
 /// Makes the headers of a request those that go to `app`, with [`WORDS`] as ours.
 pub fn prepare(headers: &mut HeaderMap, app: &App) {
     let host = HeaderValue::from_static("wiki.example.com");
-    let client = Client {
-        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
-        host: &host,
-        https: true,
-        request_id: &host,
-    };
+    let address = HeaderValue::from_static("192.0.2.7");
+    let client = Client { address: &address, host: &host, https: true, request_id: &host };
     let said = [WORDS[0], WORDS[5]]
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     headers::prepare(headers, (app, app.route("/")), client, said.iter().map(|(name, value)| (name, value)));

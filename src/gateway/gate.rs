@@ -158,12 +158,25 @@ impl Gate {
         asking: Asking,
         request: Request<Timely>,
     ) -> Response<ToClient> {
+        let recalled =
+            if peer.asks { None } else { memo.recall(&self.gateway.live.look(), &request, asking.now) };
+        match recalled {
+            Some(granted) => self.forward(&asking, memo, granted, request).await,
+            // In a box: it is seldom needed, and every connection has room for what is not in one.
+            None => Box::pin(self.respond_anew(peer, memo, asking, request)).await,
+        }
+    }
+
+    /// Answers a request that has to be judged from the beginning.
+    async fn respond_anew(
+        self: &Arc<Self>,
+        peer: &Peer,
+        memo: &Memo,
+        asking: Asking,
+        request: Request<Timely>,
+    ) -> Response<ToClient> {
         if peer.asks {
             return self.judge_for_proxy(peer, asking, request).await;
-        }
-        let recalled = memo.recall(&self.gateway.live.look(), &request, asking.now);
-        if let Some(granted) = recalled {
-            return self.forward(&asking, granted, request).await;
         }
         let plan = self.gateway.live.plan();
         let about = asking.about(request.uri());
@@ -195,7 +208,7 @@ impl Gate {
             Ok(granted) => {
                 let granted = Arc::new(granted);
                 memo.remember(request.headers(), &granted);
-                self.forward(&asking, granted, request).await
+                self.forward(&asking, memo, granted, request).await
             }
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
                 let visit = visit(Some(&app));
@@ -266,6 +279,7 @@ impl Gate {
     async fn forward(
         self: &Arc<Self>,
         asking: &Asking,
+        memo: &Memo,
         granted: Arc<Granted>,
         request: Request<Timely>,
     ) -> Response<ToClient> {
@@ -281,8 +295,9 @@ impl Gate {
             uri: uri.clone(),
             method: judged_method(&request).clone(),
         };
+        let address = memo.address(asking.client);
         let client = Client {
-            address: asking.client,
+            address: &address,
             host: &granted.host,
             https: granted.plan.routes.is_https(),
             request_id: &asking.id,

@@ -5,7 +5,6 @@ use super::app::{App, Edits, Route};
 use crate::session::cookie;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use std::net::IpAddr;
 
 /// The header that carries our signed word.
 pub const ASSERTION: HeaderName = HeaderName::from_static("guestpass-assertion");
@@ -82,7 +81,7 @@ pub(super) fn may_be_edited(name: &HeaderName) -> bool {
 /// What is known of the client and its request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client<'a> {
-    pub(super) address: IpAddr,
+    pub(super) address: &'a HeaderValue,
     pub(super) host: &'a HeaderValue,
     pub(super) https: bool,
     pub(super) request_id: &'a HeaderValue,
@@ -96,26 +95,22 @@ pub(super) fn prepare<'a>(
     client: Client<'_>,
     identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
-    remove_hop_by_hop(headers);
-    // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
-    headers.remove(header::EXPECT);
-    headers.remove(header::TRAILER);
+    remove_listed(headers);
     if route.method_decides() {
         OTHER_METHOD.iter().for_each(|name| drop(headers.remove(name)));
     }
-    let forged: Vec<HeaderName> = headers.keys().filter(|name| is_our_word(name, app)).cloned().collect();
-    for name in forged {
-        headers.remove(name);
-    }
+    // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
+    let ends_here = |name: &HeaderName| {
+        is_hop_by_hop(name) || *name == header::EXPECT || *name == header::TRAILER || is_our_word(name, app)
+    };
+    remove_those(headers, ends_here);
     remove_our_cookies(headers);
     edit(headers, &route.common.request);
     headers.insert(header::HOST, client.host.clone());
     headers.insert(FORWARDED_HOST, client.host.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if client.https { "https" } else { "http" }));
     headers.insert(REQUEST_ID, client.request_id.clone());
-    if let Ok(address) = HeaderValue::try_from(client.address.to_canonical().to_string()) {
-        headers.insert(FORWARDED_FOR, address);
-    }
+    headers.insert(FORWARDED_FOR, client.address.clone());
     for (name, value) in identity {
         headers.insert(name.clone(), value.clone());
     }
@@ -131,7 +126,8 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &Edits) {
 /// most, and no cookie under a name of ours.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
     keep_one_length(headers);
-    remove_hop_by_hop(headers);
+    remove_listed(headers);
+    remove_those(headers, is_hop_by_hop);
     let is_ours = |value: &HeaderValue| cookie::is_ours(cookie_name(value.as_bytes()));
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
         let Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) else { return };
@@ -150,13 +146,10 @@ pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
     for name in HOP_BY_HOP.iter().chain(&RESERVED).chain(&late) {
         trailers.remove(name);
     }
-    let ours = |name: &&HeaderName| {
+    let ours = |name: &HeaderName| {
         ["guestpass-", "x-guestpass-"].iter().any(|prefix| begins_with(name.as_str(), prefix))
     };
-    let forged: Vec<HeaderName> = trailers.keys().filter(ours).cloned().collect();
-    for name in forged {
-        trailers.remove(name);
-    }
+    remove_those(trailers, ours);
 }
 
 /// Whether a client says that it takes trailers (RFC 9110, section 10.1.4).
@@ -196,15 +189,25 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    // Ours are set after this, so a client cannot list them away (CVE-2024-45410).
+/// Removes what `Connection` lists beside its own words. Ours are set after this, so a client cannot list them away
+/// (CVE-2024-45410).
+fn remove_listed(headers: &mut HeaderMap) {
     let listed: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
         .filter(|token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"))
         .filter_map(|token| HeaderName::from_bytes(token).ok())
         .collect();
-    for name in listed.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
+    listed.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+/// Removes every header whose name `goes`. One pass over what there is costs less than asking for each that may be.
+fn remove_those(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
+    gone.iter().for_each(|name| drop(headers.remove(name)));
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // Most headers do not even begin like one of these.
+    matches!(name.as_str().as_bytes(), [b'c' | b'k' | b'p' | b't' | b'u', ..]) && HOP_BY_HOP.contains(name)
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
@@ -277,12 +280,8 @@ mod tests {
             .collect();
         let app = app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" } }));
         let host = HeaderValue::from_static("wiki.example.com");
-        let client = Client {
-            address: "::ffff:192.0.2.7".parse().unwrap(),
-            host: &host,
-            https: true,
-            request_id: &host,
-        };
+        let address = HeaderValue::from_static("192.0.2.7");
+        let client = Client { address: &address, host: &host, https: true, request_id: &host };
         let ours = [(ASSERTION, "signed"), (HeaderName::from_static("x-user"), "c-17")]
             .map(|(name, value)| (name, HeaderValue::from_static(value)));
         prepare(&mut headers, (&app, app.route("/")), client, ours.iter().map(|(name, value)| (name, value)));

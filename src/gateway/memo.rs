@@ -8,11 +8,15 @@ use super::live::Plan;
 use super::path;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use jiff::Timestamp;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One connection's. Only its worker locks it.
 #[derive(Default)]
-pub(super) struct Memo(Mutex<Option<Remembered>>);
+pub(super) struct Memo {
+    last: Mutex<Option<Remembered>>,
+    address: Mutex<Option<(IpAddr, HeaderValue)>>,
+}
 
 struct Remembered {
     host: HeaderValue,
@@ -36,6 +40,20 @@ pub(super) struct Granted {
 }
 
 impl Memo {
+    /// The client's address as a header says it. On most connections it is the same for every request.
+    pub(super) fn address(&self, client: IpAddr) -> HeaderValue {
+        let mut known = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((address, text)) if *address == client => text.clone(),
+            _ => {
+                let text = HeaderValue::try_from(client.to_canonical().to_string());
+                let text = text.unwrap_or(HeaderValue::from_static("unknown"));
+                *known = Some((client, text.clone()));
+                text
+            }
+        }
+    }
+
     /// What was granted before, if `request` would be granted just the same at `now`: the same plan, host and
     /// cookies, a path with one reading that leads to the same rule, and a person about whom nothing has changed.
     pub(super) fn recall<B>(
@@ -44,7 +62,7 @@ impl Memo {
         request: &Request<B>,
         now: Timestamp,
     ) -> Option<Arc<Granted>> {
-        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let memo = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let Remembered { host, cookie, granted } = memo.as_ref()?;
         let (headers, uri) = (request.headers(), request.uri());
         let alike = Arc::ptr_eq(plan, &granted.plan)
@@ -74,7 +92,7 @@ impl Memo {
             }
             _ => None,
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = remembered;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = remembered;
     }
 }
 

@@ -15,6 +15,7 @@ pub struct Drain(Arc<Phases>);
 #[derive(Debug, Default)]
 struct Phases {
     is_leaving: AtomicBool,
+    is_closed: AtomicBool,
     leaving: CancellationToken,
     closed: CancellationToken,
 }
@@ -42,6 +43,7 @@ impl Drain {
     /// From now on nothing more is accepted.
     pub fn close(&self) {
         self.leave();
+        self.0.is_closed.store(true, Ordering::Relaxed);
         self.0.closed.cancel();
     }
 
@@ -65,5 +67,9 @@ impl Drain {
 impl Phase {
     pub(super) fn is_leaving(&self) -> bool {
         !self.drain.is_ready()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.drain.0.is_closed.load(Ordering::Relaxed)
     }
 }

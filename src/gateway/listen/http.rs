@@ -12,7 +12,8 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -87,13 +88,20 @@ impl Http {
             }
         });
         let mut connection = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
-        let served = tokio::select! {
-            served = &mut connection => served,
-            () = phase.closed.cancelled() => {
-                Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
+        let mut closed = pin!(phase.closed.cancelled());
+        let (mut listens, mut is_told) = (false, false);
+        let served = poll_fn(|context| {
+            // The task that waits stays the same, so it listens once; each of its turns takes no more than a look.
+            if !is_told && (!listens || phase.is_closed()) {
+                listens = true;
+                is_told = closed.as_mut().poll(context).is_ready();
+                if is_told {
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
             }
-        };
+            Pin::new(&mut connection).poll(context)
+        })
+        .await;
         // An answer that broke off has no end. To clients of HTTP/1.0 a close alone would be one.
         if served.as_ref().is_err_and(hyper::Error::is_user)
             && let Some(parts) = connection.into_parts()

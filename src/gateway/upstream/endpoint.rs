@@ -101,7 +101,8 @@ impl Endpoint {
                 _ => return Err(broken.failure.into()),
             };
         }
-        let fresh = match timeout(way.timeouts.connect, self.open(lane, way)).await {
+        // In a box: most requests find a connection, and have no use for the room that opening one takes.
+        let fresh = match timeout(way.timeouts.connect, Box::pin(self.open(lane, way))).await {
             Ok(Ok(fresh)) => fresh,
             Ok(Err(failure)) => return Err(Unanswered { failure, again: Some(Box::new(request)) }),
             Err(_) => {

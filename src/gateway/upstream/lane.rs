@@ -78,11 +78,11 @@ impl Lane {
 
     /// Takes back a connection that is ready for another request.
     pub(super) fn put(&self, sender: http1::SendRequest<FromClient>) {
-        let idle = &mut self.lock().idle;
-        while idle.front().is_some_and(|oldest| idle.len() >= KEPT || oldest.since.elapsed() >= KEEP) {
+        let (idle, now) = (&mut self.lock().idle, Instant::now());
+        while idle.front().is_some_and(|oldest| idle.len() >= KEPT || now - oldest.since >= KEEP) {
             idle.pop_front();
         }
-        idle.push_back(Idle { sender, since: Instant::now() });
+        idle.push_back(Idle { sender, since: now });
     }
 
     /// Takes in a new connection, and gives it to one request.

@@ -73,13 +73,22 @@ impl Upstream {
     pub(super) async fn send(
         &self,
         way: &Way,
-        mut request: Request<FromClient>,
+        request: Request<FromClient>,
     ) -> Result<Response<Returning>, Failure> {
         let mut may_repeat = true;
         if let [only] = &*self.endpoints {
             let sent = only.send(way, &mut may_repeat, request).await;
             return sent.map_err(|unanswered| unanswered.failure);
         }
+        Box::pin(self.send_to_best(way, may_repeat, request)).await
+    }
+
+    async fn send_to_best(
+        &self,
+        way: &Way,
+        mut may_repeat: bool,
+        mut request: Request<FromClient>,
+    ) -> Result<Response<Returning>, Failure> {
         let mut tried = 0;
         loop {
             let (number, taken) = self.choose(tried);

@@ -32,7 +32,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -107,8 +107,7 @@ impl Way {
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let watch = Watch { granted, gate, uri, method };
         let host = HeaderValue::from_static(HOST);
-        let client =
-            Client { address: Ipv4Addr::LOCALHOST.into(), host: &host, https: false, request_id: &host };
+        let client = Client { address: &host, host: &host, https: false, request_id: &host };
         let request = request.map(|body| Timely::new(body, SOON));
         let tunnels = Tunnels::default();
         Ok(forward(self.terms, self.upstream(), &tunnels, watch, None, client, request).await.unwrap_or_else(

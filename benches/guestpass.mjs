@@ -29,6 +29,7 @@ export function configure(name, stage, { port, tls = false, apps = one, upstream
     store: 'sqlite:guestpass.db',
     key: randomBytes(32).toString('base64url'),
     workers: WORKERS,
+    'access-log': 'off',
     policies: 'policies/',
     providers: {
       bench: {

@@ -13,7 +13,7 @@ pub(super) enum FromClient {
     /// It has none, and nothing is counted.
     Nothing,
     /// It has one.
-    Sent(Upload),
+    Sent(Box<Upload>),
 }
 
 /// A body that is being sent on.
@@ -61,7 +61,7 @@ impl FromClient {
             Some(limit) if body.size_hint().lower() > limit => Err(Cut::TooLarge(limit)),
             _ => {
                 let limit = limit.map(|limit| (limit, limit));
-                Ok(Self::Sent(Upload { body, limit, progress: Arc::default() }))
+                Ok(Self::Sent(Box::new(Upload { body, limit, progress: Arc::default() })))
             }
         }
     }

@@ -89,13 +89,14 @@ async fn person_changed(permit: &Permit) {
 
 /// A permit that is watched from the moment when it matters.
 pub(super) struct Permitted {
-    watch: Option<Watch>,
+    /// In a box, since it goes through many hands and is mostly not needed.
+    watch: Option<Box<Watch>>,
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Permitted {
     pub(super) fn new(watch: Watch) -> Self {
-        Self { watch: Some(watch), over: None }
+        Self { watch: Some(Box::new(watch)), over: None }
     }
 
     /// Whether it is watched.

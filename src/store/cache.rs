@@ -6,7 +6,7 @@ use crate::names::UserId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 /// The store cannot say whether somebody is there. Not an answer: neither yes nor no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,11 +46,21 @@ pub(super) struct Cache {
     sessions: Shelves,
     marks: Mutex<HashMap<UserId, Weak<Mark>>>,
     evictions: AtomicU64,
+    flights: Mutex<HashMap<TokenHash, Weak<Flight>>>,
 }
+
+/// One reading of a session, for all who wait for it. What it came to is old for whoever comes later; that shows in
+/// the session's mark, and who was nobody stays nobody.
+pub(super) type Flight = OnceCell<Option<Arc<Session>>>;
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self { sessions: Shelves::new(), marks: Mutex::default(), evictions: AtomicU64::new(0) }
+        Self {
+            sessions: Shelves::new(),
+            marks: Mutex::default(),
+            evictions: AtomicU64::new(0),
+            flights: Mutex::default(),
+        }
     }
 
     pub(super) fn get(&self, token: &TokenHash) -> Option<Arc<Session>> {
@@ -78,6 +88,23 @@ impl Cache {
         let mark = Arc::new(Mark::default());
         marks.insert(user, Arc::downgrade(&mark));
         Some(mark)
+    }
+
+    /// The reading of this session that is under way, else a new one.
+    pub(super) fn flight(&self, token: TokenHash) -> Arc<Flight> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is over is history: what has changed since would be missed.
+        if let Some(flight) =
+            flights.get(&token).and_then(Weak::upgrade).filter(|flight| !flight.initialized())
+        {
+            return flight;
+        }
+        if flights.len() == flights.capacity() {
+            flights.retain(|_, flight| flight.strong_count() > 0);
+        }
+        let flight = Arc::default();
+        flights.insert(token, Arc::downgrade(&flight));
+        flight
     }
 
     pub(super) fn insert(&self, token: TokenHash, session: Arc<Session>) {

@@ -243,11 +243,19 @@ impl Store {
 
     /// The session under `token`, from memory or else from the database; `None` where there is none, or its sign-in
     /// or person was revoked. Ends by time are the reader's to judge.
+    ///
+    /// Whoever asks for the same session at the same time waits for one reading: when somebody is shut out, all that
+    /// they have open asks at once.
     pub async fn session(&self, token: &TokenHash) -> Result<Option<Arc<Session>>, Unavailable> {
+        if let Some(session) = self.cached_session(token) {
+            return Ok(Some(session));
+        }
+        let flight = self.0.cache.flight(*token);
+        flight.get_or_try_init(|| self.fresh_session(token)).await.cloned()
+    }
+
+    async fn fresh_session(&self, token: &TokenHash) -> Result<Option<Arc<Session>>, Unavailable> {
         loop {
-            if let Some(session) = self.cached_session(token) {
-                return Ok(Some(session));
-            }
             let before = self.0.cache.evictions();
             let read = self.read_session(token, before).await.map_err(|error| {
                 tracing::error!(%error, "session not read");

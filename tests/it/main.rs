@@ -8,6 +8,7 @@ mod browsers;
 mod cli;
 mod crash;
 mod ends;
+mod forward_auth;
 mod harness;
 mod house;
 mod listeners;

@@ -7,6 +7,7 @@ mod operator;
 mod process;
 mod raw;
 mod site;
+mod tls;
 
 pub(crate) use counterpart::{Mood, next, reserve};
 pub(crate) use frames::{Frames, Outcome};
@@ -14,6 +15,7 @@ pub(crate) use hand::Hand;
 pub(crate) use process::{Process, guestpass};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
+pub(crate) use tls::{Authority, Pair};
 
 use guestpass::app::App;
 use guestpass::clock::Clock;

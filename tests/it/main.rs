@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access_log;
 mod balancer;
 mod bound;
 mod browsers;
+mod certificates;
 mod cli;
 mod crash;
 mod ends;
@@ -18,3 +20,5 @@ mod outage;
 mod raw;
 mod reload;
 mod sign_in;
+mod sockets;
+mod wildcard;

@@ -1,19 +1,30 @@
-//! A request that is not refused has one reading: whoever reads its path more kindly finds the same rule.
+//! A request that is not refused has one reading: whoever reads its path more kindly finds the same rule, also in what
+//! a route makes of it, and its session is for one host.
 //!
 //! Input: the request target, then one or more hosts, a line each.
 #![no_main]
 
-use guestpass::gateway::Routes;
 use guestpass::gateway::route::{Asked, Place};
+use guestpass::gateway::{App, Routes, fuzzing};
 use guestpass_fuzz::{HOST, WIKI, app, decode, readings, rule};
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use libfuzzer_sys::fuzz_target;
+use serde_json::json;
 use std::sync::LazyLock;
 
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
-    let notes = app("notes", "notes.example.com:8443", serde_json::json!({})).expect("settings are right");
-    Routes::new("https://access.example.com".parse().expect("a URL"), [WIKI.clone(), notes])
-        .expect("no host twice")
+    let notes = app("notes", "notes.example.com:8443", json!({})).expect("settings are right");
+    let pages = app("pages", "*.pages.example.com", json!({})).expect("settings are right");
+    let shop = json!({
+        "/admin": { "roles": ["editor"] },
+        "/open": { "allow": "public", "rewrite": "/" },
+        "/open/admin": { "roles": ["editor"], "rewrite": "/admin" },
+        "/old": { "roles": ["editor"], "rewrite": "/admin/old" },
+        "/new": { "allow": "public", "rewrite": "/administration" },
+    });
+    let shop = app("shop", "shop.example.com", shop).expect("settings are right");
+    let url = "https://access.example.com".parse().expect("a URL");
+    Routes::new(url, [WIKI.clone(), notes, pages, shop]).expect("no host twice")
 });
 
 fuzz_target!(|data: &[u8]| {
@@ -25,7 +36,12 @@ fuzz_target!(|data: &[u8]| {
     }
     let Some(asked) = find(&uri, hosts) else { return };
     let again = find(&uri_of(&uri), vec![asked.host.clone()]).expect("what was canonical is found again");
-    assert_eq!((name(&again.place), &again.host), (name(&asked.place), &asked.host));
+    let found = |asked: &Asked| (name(&asked.place), asked.host.clone(), asked.bound.clone());
+    assert_eq!(found(&again), found(&asked));
+    if let Place::App(app) | Place::Beside(app) = &asked.place {
+        let covering = app.hosts.iter().filter(|pattern| pattern.covers(&asked.bound)).count();
+        assert_eq!(covering, 1, "{:?}", asked.bound);
+    }
 
     let path = uri.path();
     let decoded = decode(path);
@@ -42,8 +58,25 @@ fuzz_target!(|data: &[u8]| {
         for reading in readings(path) {
             assert_eq!(rule(app, path), rule(app, &reading), "{path:?} read as {reading:?}");
         }
+        leads_past_no_rule(app, &uri);
     }
 });
+
+/// What goes on to the app is below its `/admin` only for whoever may go there, however the app reads it; and it has
+/// one reading again, with the query as it came.
+fn leads_past_no_rule(app: &App, uri: &Uri) {
+    let onward = fuzzing::onward(app, uri.clone());
+    assert_eq!(onward.query(), uri.query());
+    let plain = vec![HeaderValue::from_static("a.pages.example.com")];
+    assert!(find(&onward, plain).is_some(), "{uri} goes on as {onward}");
+    let admin = rule(app, "/admin");
+    for reading in readings(onward.path()) {
+        let is_admin =
+            reading.strip_prefix("/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let may = rule(app, uri.path()) == admin || rule(app, onward.path()) != admin;
+        assert!(!is_admin || may, "{uri} goes on as {onward}");
+    }
+}
 
 fn find(uri: &Uri, hosts: Vec<HeaderValue>) -> Option<Asked> {
     let mut request = Request::new(());

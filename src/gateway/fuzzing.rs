@@ -2,9 +2,11 @@
 
 use super::app::App;
 use super::headers::{self, Client};
+use super::listen::{Reading, read_introduction};
 use super::settings::Settings;
 use super::upstream::{Loader, Registry};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,4 +39,29 @@ pub fn prepare(headers: &mut HeaderMap, app: &App) {
 /// Makes the headers of an app's answer those that go to the client.
 pub fn clean_response(headers: &mut HeaderMap) {
     headers::clean_response(headers);
+}
+
+/// The path and query of `uri` as they go on to `app`.
+pub fn onward(app: &App, uri: Uri) -> Uri {
+    app.route(uri.path()).clone().onward(uri)
+}
+
+/// What the first bytes of a connection are to whoever expects a PROXY protocol header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introduction {
+    /// No header, whatever comes.
+    Refused,
+    /// The beginning of one.
+    Incomplete,
+    /// One of this length, in bytes, about this client.
+    Header(Option<IpAddr>, usize),
+}
+
+/// Reads the PROXY protocol header that `bytes` begin with.
+pub fn introduction(bytes: &[u8]) -> Introduction {
+    match read_introduction(bytes) {
+        Err(_) => Introduction::Refused,
+        Ok(Reading::Incomplete) => Introduction::Incomplete,
+        Ok(Reading::Header { client, length }) => Introduction::Header(client, length),
+    }
 }

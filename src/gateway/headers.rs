@@ -60,11 +60,7 @@ const RESERVED: [HeaderName; 8] = [
 ];
 
 /// By these some servers let a client change the method after it was judged.
-const OTHER_METHOD: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-method-override"),
-];
+const OTHER_METHOD: [&str; 3] = ["x-http-method", "x-http-method-override", "x-method-override"];
 
 /// Whether an app may ask for a plain identity header of this name.
 pub(super) fn may_be_asked_for(name: &HeaderName) -> bool {
@@ -96,12 +92,13 @@ pub(super) fn prepare<'a>(
     identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
     remove_listed(headers);
-    if route.method_decides() {
-        OTHER_METHOD.iter().for_each(|name| drop(headers.remove(name)));
-    }
     // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
     let ends_here = |name: &HeaderName| {
-        is_hop_by_hop(name) || *name == header::EXPECT || *name == header::TRAILER || is_our_word(name, app)
+        is_hop_by_hop(name)
+            || *name == header::EXPECT
+            || *name == header::TRAILER
+            || is_our_word(name, app)
+            || (route.method_decides() && is_other_method(name))
     };
     remove_those(headers, ends_here);
     remove_our_cookies(headers);
@@ -224,6 +221,10 @@ fn is_our_word(name: &HeaderName, app: &App) -> bool {
             || OURS_BY_NAME.iter().any(|ours| same(name, ours))
             || FRAMING.iter().any(|framing| same(name, framing) && name != *framing));
     ours || app.headers.iter().any(|(plain, _)| same(name, plain.as_str()))
+}
+
+fn is_other_method(name: &HeaderName) -> bool {
+    OTHER_METHOD.iter().any(|other| same(name.as_str(), other))
 }
 
 /// Whether two names are the same to a server that turns everything but letters and digits into `_`.

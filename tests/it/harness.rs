@@ -7,13 +7,15 @@ mod operator;
 mod process;
 mod raw;
 mod site;
+mod tls;
 
-pub(crate) use counterpart::{Mood, next};
+pub(crate) use counterpart::{Mood, next, reserve};
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::Hand;
 pub(crate) use process::{Process, guestpass};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
+pub(crate) use tls::{Authority, Pair};
 
 use guestpass::app::App;
 use guestpass::clock::Clock;
@@ -21,12 +23,11 @@ use guestpass::config::Config;
 use guestpass::demo::browser::{Answer, Browser};
 use guestpass::demo::notes::Account;
 use guestpass::document::Mistakes;
-use guestpass::gateway::listen::Drain;
+use guestpass::gateway::listen::{Drain, Listener};
 use guestpass::store::{AccountRow, GrantRow};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::net::TcpListener;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -76,8 +77,9 @@ impl House {
         let config = Config::load(&self.site.config(), &mut mistakes);
         let mut config = config.unwrap_or_else(|| panic!("{mistakes}"));
         config.look_every = LOOK_EVERY;
-        let listener = TcpListener::bind(self.site.front).unwrap();
-        self.app = Some(App::start(config, vec![listener.into()], self.site.clock.clone()).await.unwrap());
+        let bind = |entry| Listener::bind(entry, config.tls.as_ref()).unwrap();
+        let listeners = config.listen.iter().map(bind).collect();
+        self.app = Some(App::start(config, listeners, self.site.clock.clone()).await.unwrap());
     }
 
     pub(crate) async fn stop(&mut self) {

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access_log;
 mod balancer;
 mod bound;
 mod browsers;
+mod certificates;
 mod cli;
 mod crash;
 mod ends;
+mod forward_auth;
 mod harness;
 mod house;
 mod listeners;
@@ -17,3 +20,5 @@ mod outage;
 mod raw;
 mod reload;
 mod sign_in;
+mod sockets;
+mod wildcard;

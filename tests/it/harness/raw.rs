@@ -85,6 +85,11 @@ impl Wire {
 }
 
 impl Told {
+    /// The answer that `bytes` begin with.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        answer_in(bytes).map(|(told, _)| told)
+    }
+
     /// The value of a header, if it is there.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));

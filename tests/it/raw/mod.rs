@@ -7,6 +7,7 @@ mod identity;
 mod limits;
 mod order;
 mod refused;
+mod routes;
 mod smuggling;
 mod target;
 

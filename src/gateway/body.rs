@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a client is sent.
-#[expect(clippy::large_enum_variant, reason = "nearly all are the largest, and a box would be made for each")]
 pub(super) enum ToClient {
     /// A page of the gate itself.
     Page(Full<Bytes>),

@@ -4,6 +4,7 @@ mod fixed;
 mod plan;
 mod reload;
 mod tell;
+mod traffic;
 
 use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
@@ -119,6 +120,7 @@ impl App {
             clock,
             drain: drain.clone(),
         })?;
+        traffic::tell(&metrics, &gateway, &config.upstreams);
         let reload = Reload {
             standing,
             live,

@@ -1,8 +1,13 @@
 //! What is counted, for whoever watches from afar: OpenMetrics text. Who counts something registers it here once and
 //! keeps the handle; nothing is looked up while counting.
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The media type of [`Metrics::text`].
@@ -27,6 +32,15 @@ impl Metrics {
         self.registry().register(name, help, metric);
     }
 
+    /// Tells what `read` finds whenever somebody asks, one number for each value of `label`; `name` and `help` as for
+    /// [`Metrics::register`]. For what is known anyway, and is not worth counting twice.
+    pub fn measure<F>(&self, name: &'static str, help: &'static str, label: &'static str, read: F)
+    where
+        F: Fn() -> Vec<(String, i64)> + Send + Sync + 'static,
+    {
+        self.registry().register_collector(Box::new(Measured { name, help, label, read }));
+    }
+
     /// Everything as it is now.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -47,6 +61,30 @@ impl Default for Metrics {
     }
 }
 
+/// Numbers that are found when they are asked for.
+struct Measured<F> {
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    read: F,
+}
+
+impl<F> fmt::Debug for Measured<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Measured({})", self.name)
+    }
+}
+
+impl<F: Fn() -> Vec<(String, i64)> + Send + Sync + 'static> Collector for Measured<F> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut told = encoder.encode_descriptor(self.name, self.help, None, MetricType::Gauge)?;
+        for (value, number) in (self.read)() {
+            ConstGauge::new(number).encode(told.encode_family(&[(self.label, value)])?)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,8 +95,14 @@ mod tests {
         let (metrics, doors) = (Metrics::new(), Counter::<u64>::default());
         metrics.register("doors", "Doors that were opened", doors.clone());
         doors.inc();
+        metrics.measure("rooms", "Rooms by floor", "floor", || vec![("first".to_owned(), 3)]);
         let text = metrics.text();
-        for line in ["# HELP guestpass_doors Doors that were opened.", "guestpass_doors_total 1", "# EOF"] {
+        for line in [
+            "# HELP guestpass_doors Doors that were opened.",
+            "guestpass_doors_total 1",
+            "guestpass_rooms{floor=\"first\"} 3",
+            "# EOF",
+        ] {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
         assert!(text.contains(concat!(

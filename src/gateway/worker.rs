@@ -36,6 +36,12 @@ impl Running {
     pub fn surplus(&self) -> u64 {
         self.crowd.surplus()
     }
+
+    /// What tells the same for as long as anybody asks: how many connections each worker has, and how many were closed.
+    pub fn counts(&self) -> impl Fn() -> (Vec<usize>, u64) + Send + Sync + use<> {
+        let crowd = self.crowd.clone();
+        move || (crowd.counts().collect(), crowd.surplus())
+    }
 }
 
 /// Starts the gateway. Once its drain is closed, no more connections are accepted, requests are finished, and tunnels

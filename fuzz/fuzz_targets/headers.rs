@@ -11,8 +11,16 @@ use std::collections::BTreeSet;
 
 /// What may be said by us alone, as CGI and its heirs spell it.
 const BY_PREFIX: [&str; 3] = ["GUESTPASS_", "X_GUESTPASS_", "X_FORWARDED_"];
-const BY_NAME: [&str; 7] =
-    ["FORWARDED", "PROXY", "X_USER", "X_MAIL", "X_REAL_IP", "X_ORIGINAL_URL", "X_REWRITE_URL"];
+const BY_NAME: [&str; 8] = [
+    "FORWARDED",
+    "PROXY",
+    "X_USER",
+    "X_MAIL",
+    "X_REAL_IP",
+    "X_REQUEST_ID",
+    "X_ORIGINAL_URL",
+    "X_REWRITE_URL",
+];
 /// What concerns one connection alone.
 const HOP: [&str; 8] = [
     "connection",

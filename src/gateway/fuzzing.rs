@@ -43,7 +43,7 @@ pub fn clean_response(headers: &mut HeaderMap) {
 
 /// The path and query of `uri` as they go on to `app`.
 pub fn onward(app: &App, uri: Uri) -> Uri {
-    app.route(uri.path()).clone().onward(uri)
+    app.route(uri.path()).onward(uri)
 }
 
 /// What the first bytes of a connection are to whoever expects a PROXY protocol header.

@@ -18,7 +18,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Prefixes of what only a proxy in front of the app may say.
 const OURS_BY_PREFIX: [&str; 3] = ["guestpass-", "x-guestpass-", "x-forwarded-"];
 /// The same by name, and `proxy`, which CGI turns into a setting ("httpoxy").
-const OURS_BY_NAME: [&str; 11] = [
+const OURS_BY_NAME: [&str; 12] = [
     "forwarded",
     "proxy",
     "true-client-ip",
@@ -29,6 +29,7 @@ const OURS_BY_NAME: [&str; 11] = [
     "x-original-uri",
     "x-original-url",
     "x-real-ip",
+    "x-request-id",
     "x-rewrite-url",
 ];
 
@@ -326,6 +327,7 @@ mod tests {
             ("Forwarded", "for=1"),
             ("X-Original-URL", "/admin"),
             ("X_Real_IP", "1"),
+            ("X_Request_ID", "forged"),
             ("Proxy", "http://evil"),
             ("Host", "evil"),
             ("Transfer-Encoding", "chunked"),

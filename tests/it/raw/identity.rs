@@ -30,7 +30,8 @@ fn spellings(name: &str) -> Vec<String> {
     all
 }
 
-const OURS: [&str; 5] = ["guestpass-assertion", "x-user", "x-roles", "x-mail", "x-forwarded-for"];
+const OURS: [&str; 6] =
+    ["guestpass-assertion", "x-user", "x-roles", "x-mail", "x-forwarded-for", "x-request-id"];
 
 #[tokio::test]
 async fn no_spelling_of_our_headers_reaches_an_app_not_even_in_trailers() {

@@ -52,6 +52,10 @@ pub struct App {
     /// Whether a client must have shown a certificate.
     pub client_certificate: bool,
     pub(super) routes: HashMap<Box<str>, Arc<Route>>,
+    /// The same, with prefixes in lower case.
+    pub(super) folded: HashMap<Box<str>, Arc<Route>>,
+    /// Whether that makes a difference.
+    pub(super) has_upper: bool,
     pub(super) elsewhere: Arc<Route>,
     /// Length of the longest prefix: beyond it nothing of a path decides.
     pub(super) longest: usize,
@@ -109,13 +113,26 @@ impl Rule {
 impl App {
     /// The route for a canonical path: that of the longest prefix on a segment boundary.
     pub fn route(&self, path: &str) -> &Arc<Route> {
+        self.longest_in(&self.routes, path)
+    }
+
+    /// Whether an app that does not tell upper from lower case would find the same route for `path`.
+    pub fn case_is_clear(&self, path: &str) -> bool {
+        if !self.has_upper && !path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return true;
+        }
+        let lower = path.to_ascii_lowercase();
+        Arc::ptr_eq(self.longest_in(&self.folded, &lower), self.route(path))
+    }
+
+    fn longest_in<'a>(&'a self, routes: &'a HashMap<Box<str>, Arc<Route>>, path: &str) -> &'a Arc<Route> {
         let mut rest = without_slash(path);
         // One byte more tells whether the longest prefix ends at a boundary.
         if let Some(end) = rest.as_bytes().iter().skip(self.longest).position(|&byte| byte == b'/') {
             rest = &rest[..self.longest + end];
         }
-        while !self.routes.is_empty() {
-            if let Some(route) = self.routes.get(rest) {
+        while !routes.is_empty() {
+            if let Some(route) = routes.get(rest) {
                 return route;
             }
             let Some(boundary) = rest.rfind('/') else { break };

@@ -72,10 +72,7 @@ impl Memo {
             && only(headers, &header::COOKIE) == Some(cookie.as_ref())
             && granted.holds(now);
         let (app, path) = (granted.permit.app(), uri.path());
-        let clear = alike
-            && path::check(path).is_ok()
-            && !is_ours(path)
-            && (!app.path_decides() || path::check_spelling(path).is_ok());
+        let clear = alike && path::check(path).is_ok() && !is_ours(path) && path::check_in(app, path).is_ok();
         let same = clear && {
             let route = app.route(path);
             Arc::ptr_eq(route, granted.permit.route())

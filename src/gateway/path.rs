@@ -1,5 +1,6 @@
 //! Which paths have one reading only.
 
+use super::app::App;
 use super::route::BadRequest;
 
 /// Refuses paths that servers are known to take for others: dot segments (plain or encoded, also with `;`
@@ -24,10 +25,19 @@ pub(super) fn check(path: &str) -> Result<(), BadRequest> {
     if path.contains("/.") && path.split('/').any(dots) { Err(BadRequest::Path) } else { Ok(()) }
 }
 
-/// Refuses second spellings of a path, where rules hang on paths: empty segments (some servers merge them),
+/// Refuses second spellings of a path in an app where rules hang on paths.
+pub(super) fn check_in(app: &App, path: &str) -> Result<(), BadRequest> {
+    if !app.path_decides() {
+        return Ok(());
+    }
+    check_spelling(path)?;
+    if app.case_is_clear(path) { Ok(()) } else { Err(BadRequest::Path) }
+}
+
+/// Refuses second spellings of a path: empty segments (some servers merge them),
 /// `;` parameters (some cut them off), characters encoded without need, and what is not UTF-8 when decoded (an
 /// overlong encoding hides a letter).
-pub(super) fn check_spelling(path: &str) -> Result<(), BadRequest> {
+fn check_spelling(path: &str) -> Result<(), BadRequest> {
     if path.contains("//") || path.contains(';') {
         return Err(BadRequest::Path);
     }

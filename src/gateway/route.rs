@@ -152,8 +152,8 @@ impl Routes {
         let Some(Entry { port: named, place }) = self.entry(name, port) else { return Ok(None) };
         let place = match place {
             Place::App(app) if is_ours(path) => Place::Beside(app.clone()),
-            Place::App(app) if app.path_decides() => {
-                path::check_spelling(path)?;
+            Place::App(app) => {
+                path::check_in(app, path)?;
                 place.clone()
             }
             _ => place.clone(),

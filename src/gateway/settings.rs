@@ -116,6 +116,13 @@ impl<A> Settings<A> {
             routes.insert(Box::from(without_slash(&prefix)), route);
         }
         past_their_rule(&routes, &mut notes);
+        let mut folded: HashMap<Box<str>, Arc<Route>> = HashMap::new();
+        for (prefix, route) in &routes {
+            if folded.insert(prefix.to_ascii_lowercase().into(), route.clone()).is_some() {
+                let message = "another prefix differs from it by case alone, which many apps do not mind";
+                notes.note(&["routes", prefix], message);
+            }
+        }
         if !notes.0.is_empty() {
             return Err(notes.0);
         }
@@ -128,7 +135,9 @@ impl<A> Settings<A> {
             headers: plain,
             client_certificate: self.client_certificate,
             longest: routes.keys().map(|prefix| prefix.len()).max().unwrap_or(0),
+            has_upper: routes.keys().any(|prefix| prefix.bytes().any(|byte| byte.is_ascii_uppercase())),
             routes,
+            folded,
             elsewhere,
         })
     }
@@ -278,6 +287,27 @@ mod tests {
         assert!(error.starts_with("unknown field `role`, expected one of `allow`, `roles`"), "{error}");
         assert!(route(json!({ "methods": { "POST": "all" } })).unwrap_err().contains("expected `public`"));
         assert!(route(json!(7)).unwrap_err().contains("expected `public`, `signed-in`"));
+    }
+
+    #[test]
+    fn a_path_that_case_would_lead_elsewhere_is_not_clear() {
+        let with =
+            |routes: serde_json::Value| app(json!({ "host": "w", "upstream": "http://w", "routes": routes }));
+        let admin = json!({ "roles": ["editor"] });
+        let wiki = with(json!({ "/admin": admin, "/Pub": "public" })).unwrap();
+        for (path, clear) in [
+            ("/admin/Users", true),
+            ("/Admin", false),
+            ("/ADMIN/x", false),
+            ("/Administer", true),
+            ("/Pub/x", true),
+            ("/pub/x", false),
+            ("/Other", true),
+        ] {
+            assert_eq!(wiki.case_is_clear(path), clear, "{path}");
+        }
+        let mistakes = with(json!({ "/admin": admin, "/Admin": "public" })).unwrap_err();
+        assert!(mistakes[0].message.contains("by case alone"), "{mistakes:?}");
     }
 
     #[test]

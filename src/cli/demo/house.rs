@@ -182,6 +182,7 @@ fn configuration(access: &str, provider: &str, upstream: &str) -> String {
 url: {access}
 store: sqlite:guestpass.db
 key: "${{file:key}}"
+access-log: access.log
 
 providers:
   demo: {{ issuer: {provider}, client: {{ id: {CLIENT}, secret: "${{file:client-secret}}" }} }}

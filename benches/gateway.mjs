@@ -102,7 +102,8 @@ async function overTls() {
 /** Those that end TLS themselves. */
 function secure() {
   if (!tls.pid) return undefined;
-  const others = proxies.filter(({ tlsPort }) => tlsPort).map((peer) => ({ ...peer, port: peer.tlsPort }));
+  // wrk names no host in SNI, and Caddy then ends the handshake.
+  const others = proxies.filter(({ name, tlsPort }) => tlsPort && name !== 'caddy').map((peer) => ({ ...peer, port: peer.tlsPort }));
   return [{ ...tls, name: 'guestpass' }, ...others].map(over('https'));
 }
 

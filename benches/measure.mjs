@@ -61,8 +61,10 @@ export async function wrk(url, headers, { seconds, connections = 64, script }) {
 export async function h2load(url, headers, { seconds }) {
   const { Host: authority, ...others } = headers;
   const lines = Object.entries(others).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const options = ['-t1', '-c16', '-m4', `-D${seconds}`, `--sni=${authority.split(':')[0]}`];
-  const { stdout } = await tool('h2load', [...options, '-H', `:authority: ${authority}`, ...lines, url]);
+  // The name of the host goes into SNI and `:authority`; the connection goes where `url` says.
+  const { host, pathname } = new URL(url);
+  const options = ['-t1', '-c16', '-m4', `-D${seconds}`, `--connect-to=${host}`];
+  const { stdout } = await tool('h2load', [...options, ...lines, `https://${authority}${pathname}`]);
   const [, done] = stdout.match(/(\d+) succeeded/) ?? [];
   const [, good] = stdout.match(/status codes: (\d+) 2xx/) ?? [];
   if (!Number(done) || done !== good) throw new Error(`${url}: not every answer was 2xx\n${stdout}`);

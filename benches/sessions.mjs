@@ -19,6 +19,7 @@ export async function bytesPerSession(stage, port, count) {
   const apps = { app: { host: HOST, routes: { '/closed': { roles: ['nobody'] } } }, other: { host: 'other.localhost' } };
   const roles = { nobody: { who: { provider: 'bench', groups: { any: ['none'] } }, gets: { app: {} }, for: { ttl: '1d' } } };
   const config = configure(NAME, stage, { port, apps, roles });
+  if (count <= WARM) throw new Error(`--sessions ${count}: the first ${WARM} warm up, so name more`);
   // Makes the tables.
   await stop(await serve(NAME, config, port));
   const filled = await run('python3', [

@@ -182,7 +182,7 @@ fn check_prefix(prefix: &str) -> Result<(), String> {
     } else if prefix.len() > 1 && prefix.ends_with('/') {
         Err(format!("\"{prefix}\" covers what is below it anyway: leave out the last /"))
     } else if is_ours(prefix) {
-        Err(format!("\"{prefix}\" is ours: paths below /.guestpass never reach an app"))
+        Err(format!("\"{prefix}\" is ours: what is asked for below /.guestpass is answered here"))
     } else {
         Ok(())
     }

@@ -5,9 +5,6 @@
 use super::Front;
 use crate::harness::{Frames, Outcome};
 
-/// Whether the front door speaks HTTP/2 by prior knowledge. Until then there is nothing to show here.
-const IS_SERVED: bool = true;
-
 type Field<'a> = (&'a [u8], &'a [u8]);
 
 /// One request, and all that came of it.
@@ -80,9 +77,6 @@ impl<'a> Asked<'a> {
 
 #[tokio::test]
 async fn a_field_cannot_become_two_lines() {
-    if !IS_SERVED {
-        return;
-    }
     let front = Front::open().await;
     let carla = front.carla().await;
     let asked = || Asked::new(&front, &carla);
@@ -151,9 +145,6 @@ async fn a_field_cannot_become_two_lines() {
 
 #[tokio::test]
 async fn a_request_names_its_host_path_and_method_once() {
-    if !IS_SERVED {
-        return;
-    }
     let front = Front::open().await;
     let carla = front.carla().await;
     let asked = || Asked::new(&front, &carla);
@@ -189,9 +180,6 @@ async fn a_request_names_its_host_path_and_method_once() {
 
 #[tokio::test]
 async fn a_body_is_as_long_as_its_frames() {
-    if !IS_SERVED {
-        return;
-    }
     let front = Front::open().await;
     let carla = front.carla().await;
     let hidden = front.head("GET /staff/hidden", &carla);
@@ -241,9 +229,6 @@ async fn a_body_is_as_long_as_its_frames() {
 
 #[tokio::test]
 async fn a_cookie_in_crumbs_is_one_cookie() {
-    if !IS_SERVED {
-        return;
-    }
     let front = Front::open().await;
     let carla = front.carla().await;
     // RFC 9113, section 8.2.3: they are joined before they go on.

@@ -12,6 +12,7 @@ use super::watch::{Permitted, Watch};
 use super::websocket::Upgrade;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
+use std::pin::pin;
 
 /// What is asked of a request and its app.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +65,9 @@ pub(super) async fn forward(
 
     let way = Way { lane: terms.lane, timeouts: terms.timeouts, upgrade: upgrade.is_some(), trailers };
     let mut permitted = Permitted::new(watch);
-    let answered = permitted.hold(upstream.send(&way, onward)).await;
+    // Pinned here, since it is too large to be handed on.
+    let answer = pin!(upstream.send(&way, onward));
+    let answered = permitted.hold(answer).await;
     let mut response = answered.ok_or(Failure::AccessEnded)??;
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     headers::clean_response(response.headers_mut());

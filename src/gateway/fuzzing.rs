@@ -30,7 +30,8 @@ pub fn app(name: &str, settings: Settings<()>) -> Option<Arc<App>> {
 pub fn prepare(headers: &mut HeaderMap, app: &App) {
     let host = HeaderValue::from_static("wiki.example.com");
     let address = HeaderValue::from_static("192.0.2.7");
-    let client = Client { address: &address, host: &host, https: true, request_id: &host };
+    let cookies = &headers::cookies(headers);
+    let client = Client { address: &address, host: &host, https: true, request_id: &host, cookies };
     let said = [WORDS[0], WORDS[5]]
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     headers::prepare(headers, (app, app.route("/")), client, said.iter().map(|(name, value)| (name, value)));

@@ -8,7 +8,7 @@ use super::authorize::{Permit, Refusal, Wanted, authorize};
 use super::body::ToClient;
 use super::forward::{Terms, forward};
 use super::forwarded;
-use super::headers::Client;
+use super::headers::{self, Client};
 use super::listen::{Peer, Timely};
 use super::live::Plan;
 use super::memo::{Granted, Memo};
@@ -219,19 +219,25 @@ impl Gate {
         }
     }
 
-    /// What a request with these headers is granted; `host` is the one that is sent on.
+    /// What a request that was `sent` with these headers is granted; `host` is the one that is sent on.
     pub(super) async fn grant(
         &self,
         going: &Going<'_>,
-        headers: &HeaderMap,
+        sent: &HeaderMap,
         host: HeaderValue,
     ) -> Result<Granted, Denied> {
-        let token: Option<Arc<str>> = self.cookie.find(headers).map(Arc::from);
+        let token: Option<Arc<str>> = self.cookie.find(sent).map(Arc::from);
         let permit = self.permit(going, token.as_deref()).await?;
         match self.gateway.assertions.word(&permit) {
-            Ok(word) => {
-                Ok(Granted { plan: going.plan.clone(), permit, word, token, host, bound: going.host.clone() })
-            }
+            Ok(word) => Ok(Granted {
+                plan: going.plan.clone(),
+                permit,
+                word,
+                token,
+                cookies: headers::cookies(sent),
+                host,
+                bound: going.host.clone(),
+            }),
             Err(error) => {
                 tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
                 Err(Denied { why: Why::Internal, session: None })
@@ -301,6 +307,7 @@ impl Gate {
             host: &granted.host,
             https: granted.plan.routes.is_https(),
             request_id: &asking.id,
+            cookies: &granted.cookies,
         };
         let common = &granted.permit.route().common;
         let terms = Terms { lane: self.lane, timeouts: common.timeouts, limit: common.body_limit };

@@ -82,7 +82,23 @@ pub(super) struct Client<'a> {
     pub(super) host: &'a HeaderValue,
     pub(super) https: bool,
     pub(super) request_id: &'a HeaderValue,
+    pub(super) cookies: &'a Cookies,
 }
+
+/// The cookies of a request that go on to an app: those that are not ours, on one line, since HTTP/2 sends them in
+/// crumbs, and HTTP/1.1 must not (RFC 9113, section 8.2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cookies {
+    /// Those that were sent.
+    AsSent,
+    /// None.
+    Nothing,
+    /// These.
+    Line(HeaderValue),
+}
+
+/// How many headers of ours a request gets, a few more where an app asks for plain ones.
+const OURS: usize = 8;
 
 /// Makes the headers of a request those that go to `app` by `route`: hop-by-hop headers, whatever could be taken for
 /// our word and our cookies are gone, `host` is canonical, the operator's rules are followed, and `identity` is ours.
@@ -92,7 +108,6 @@ pub(super) fn prepare<'a>(
     client: Client<'_>,
     identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
-    remove_listed(headers);
     // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
     let ends_here = |name: &HeaderName| {
         is_hop_by_hop(name)
@@ -102,7 +117,12 @@ pub(super) fn prepare<'a>(
             || (route.method_decides() && is_other_method(name))
     };
     remove_those(headers, ends_here);
-    remove_our_cookies(headers);
+    headers.reserve(OURS);
+    match client.cookies {
+        Cookies::AsSent => {}
+        Cookies::Nothing => drop(headers.remove(header::COOKIE)),
+        Cookies::Line(line) => drop(headers.insert(header::COOKIE, line.clone())),
+    }
     edit(headers, &route.common.request);
     headers.insert(header::HOST, client.host.clone());
     headers.insert(FORWARDED_HOST, client.host.clone());
@@ -123,11 +143,20 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &Edits) {
 /// Makes the headers of an app's response those that go to the client: no hop-by-hop headers, one length at the
 /// most, and no cookie under a name of ours.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
-    keep_one_length(headers);
-    remove_listed(headers);
-    remove_those(headers, is_hop_by_hop);
     let is_ours = |value: &HeaderValue| cookie::is_ours(cookie_name(value.as_bytes()));
-    if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
+    let (mut lengths, mut says_ours) = (0, false);
+    for (name, value) in &*headers {
+        if *name == header::CONTENT_LENGTH {
+            lengths += 1 + value.as_bytes().iter().filter(|byte| **byte == b',').count();
+        } else if *name == header::SET_COOKIE {
+            says_ours |= is_ours(value);
+        }
+    }
+    if lengths > 0 {
+        keep_one_length(headers, lengths);
+    }
+    remove_those(headers, is_hop_by_hop);
+    if says_ours {
         let Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) else { return };
         let (name, values) = entry.remove_entry_mult();
         let kept: Vec<HeaderValue> = values.filter(|value| !is_ours(value)).collect();
@@ -155,16 +184,14 @@ pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
     tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
 }
 
-/// Leaves one length, if any: chunks count for more than a length beside them (RFC 9112, section 6.3), and the same
+/// Leaves one length of those that were `said`: chunks count for more than a length beside them (RFC 9112, section 6.3), and the same
 /// length said several times is one (RFC 9110, section 8.6). Different ones have been refused before.
-fn keep_one_length(headers: &mut HeaderMap) {
+fn keep_one_length(headers: &mut HeaderMap, said: usize) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
-    }
-    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
-    let (Some(line), more) = (lines.next(), lines.next().is_some()) else { return };
-    if more || line.as_bytes().contains(&b',') {
-        let first = line.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default();
+    } else if said > 1 {
+        let line = headers.get(header::CONTENT_LENGTH).map(HeaderValue::as_bytes).unwrap_or_default();
+        let first = line.split(|byte| *byte == b',').next().unwrap_or_default();
         if let Ok(length) = HeaderValue::from_bytes(first.trim_ascii()) {
             headers.insert(header::CONTENT_LENGTH, length);
         }
@@ -187,19 +214,23 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Removes what `Connection` lists beside its own words. Ours are set after this, so a client cannot list them away
-/// (CVE-2024-45410).
-fn remove_listed(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
-        .filter(|token| !token.eq_ignore_ascii_case(b"close") && !token.eq_ignore_ascii_case(b"keep-alive"))
-        .filter_map(|token| HeaderName::from_bytes(token).ok())
-        .collect();
-    listed.iter().for_each(|name| drop(headers.remove(name)));
-}
-
-/// Removes every header whose name `goes`. One pass over what there is costs less than asking for each that may be.
+/// Removes every header whose name `goes`, and what `Connection` lists beside its own words. Ours are set after this,
+/// so a client cannot list them away (CVE-2024-45410). One pass over what there is costs less than asking for each that
+/// may be.
 fn remove_those(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
-    let gone: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
+    let mut gone = Vec::new();
+    for (name, value) in &*headers {
+        if *name == header::CONNECTION {
+            let own = |token: &&[u8]| {
+                token.eq_ignore_ascii_case(b"close") || token.eq_ignore_ascii_case(b"keep-alive")
+            };
+            let listed = split(value).filter(|token| !own(token));
+            gone.extend(listed.filter_map(|token| HeaderName::from_bytes(token).ok()));
+        }
+        if goes(name) {
+            gone.push(name.clone());
+        }
+    }
     gone.iter().for_each(|name| drop(headers.remove(name)));
 }
 
@@ -209,8 +240,11 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    let lines = headers.get_all(name).iter();
-    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+    headers.get_all(name).iter().flat_map(split)
+}
+
+fn split(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 fn is_our_word(name: &HeaderName, app: &App) -> bool {
@@ -238,22 +272,24 @@ fn begins_with(name: &str, prefix: &str) -> bool {
     name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| normal(a) == normal(b))
 }
 
-/// Leaves the cookies that are not ours, on one line: HTTP/2 sends them in crumbs, and HTTP/1.1 must not (RFC 9113,
-/// section 8.2.3).
-fn remove_our_cookies(headers: &mut HeaderMap) {
-    let mentions = |line: &HeaderValue| line.as_bytes().windows(9).any(|bytes| bytes == b"guestpass");
+/// The cookies in `headers` that go on to an app.
+pub(super) fn cookies(headers: &HeaderMap) -> Cookies {
     let mut lines = headers.get_all(header::COOKIE).iter();
-    if lines.next().is_none_or(|line| !mentions(line)) && lines.next().is_none() {
-        return;
+    let (first, more) = (lines.next(), lines.next().is_some());
+    let pairs = || {
+        let lines = headers.get_all(header::COOKIE).iter();
+        let pairs =
+            lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+        pairs.filter(|pair| !pair.is_empty())
+    };
+    let is_ours = |pair: &&[u8]| cookie::is_ours(cookie_name(pair));
+    if first.is_none() || (!more && !pairs().any(|pair| is_ours(&pair))) {
+        return Cookies::AsSent;
     }
-    let Entry::Occupied(entry) = headers.entry(header::COOKIE) else { return };
-    let (name, lines) = entry.remove_entry_mult();
-    let lines: Vec<HeaderValue> = lines.collect();
-    let pairs = lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    let others = pairs.map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty());
-    let others: Vec<&[u8]> = others.filter(|pair| !cookie::is_ours(cookie_name(pair))).collect();
-    if let (false, Ok(line)) = (others.is_empty(), HeaderValue::from_bytes(&others.join(&b"; "[..]))) {
-        headers.insert(name, line);
+    let others: Vec<&[u8]> = pairs().filter(|pair| !is_ours(pair)).collect();
+    match HeaderValue::from_bytes(&others.join(&b"; "[..])) {
+        Ok(line) if !others.is_empty() => Cookies::Line(line),
+        _ => Cookies::Nothing,
     }
 }
 
@@ -283,7 +319,8 @@ mod tests {
         let app = app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" } }));
         let host = HeaderValue::from_static("wiki.example.com");
         let address = HeaderValue::from_static("192.0.2.7");
-        let client = Client { address: &address, host: &host, https: true, request_id: &host };
+        let cookies = &cookies(&headers);
+        let client = Client { address: &address, host: &host, https: true, request_id: &host, cookies };
         let ours = [(ASSERTION, "signed"), (HeaderName::from_static("x-user"), "c-17")]
             .map(|(name, value)| (name, HeaderValue::from_static(value)));
         prepare(&mut headers, (&app, app.route("/")), client, ours.iter().map(|(name, value)| (name, value)));

@@ -4,6 +4,7 @@
 use super::app::is_ours;
 use super::assertion::Word;
 use super::authorize::Permit;
+use super::headers::Cookies;
 use super::live::Plan;
 use super::path;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -33,6 +34,8 @@ pub(super) struct Granted {
     pub(super) word: Option<Arc<Word>>,
     /// The session cookie's value, where the request had one.
     pub(super) token: Option<Arc<str>>,
+    /// The cookies that go on.
+    pub(super) cookies: Cookies,
     /// The host as it is sent on.
     pub(super) host: HeaderValue,
     /// The same, as sessions are bound to it.

@@ -7,8 +7,12 @@ mod render;
 pub use portal::{Portal, PortalRow, PortalState};
 
 use crate::seal::random_bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
+
+/// What browsers say of a request (Fetch Metadata).
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Who asks, and so what they can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +27,15 @@ impl Reader {
     /// Tells a top-level navigation from everything else: GET or HEAD with `Sec-Fetch-Mode: navigate`, or, from
     /// browsers that do not say, `Accept: text/html`. Only such a request may start a sign-in.
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let safe = method == Method::GET || method == Method::HEAD;
-        let navigates = match text("sec-fetch-mode") {
-            Some(mode) => mode == "navigate" && matches!(text("sec-fetch-dest"), None | Some("document")),
-            None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+        if method != Method::GET && method != Method::HEAD {
+            return Self::Program;
+        }
+        let text = |name: &HeaderName| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let navigates = match text(&FETCH_MODE) {
+            Some(mode) => mode == "navigate" && matches!(text(&FETCH_DEST), None | Some("document")),
+            None => text(&header::ACCEPT).is_some_and(|accept| accept.contains("text/html")),
         };
-        let upgrade = headers.contains_key(http::header::UPGRADE);
-        if safe && navigates && !upgrade { Self::Person } else { Self::Program }
+        if navigates && !headers.contains_key(header::UPGRADE) { Self::Person } else { Self::Program }
     }
 }
 

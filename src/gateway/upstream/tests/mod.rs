@@ -18,7 +18,7 @@ use crate::gateway::authorize::{Wanted, authorize};
 use crate::gateway::body::ToClient;
 use crate::gateway::forward::{Terms, forward};
 use crate::gateway::gate::Gate;
-use crate::gateway::headers::Client;
+use crate::gateway::headers::{self, Client, Cookies};
 use crate::gateway::listen::Timely;
 use crate::gateway::memo::Granted;
 use crate::gateway::testing::{HOST, app, at, gate};
@@ -103,11 +103,20 @@ impl Way {
         let permit = authorize(None, wanted, at(0)).unwrap();
         let (gate, plan) = (self.gate.clone(), self.gate.gateway.live.plan());
         let (host, bound) = (HeaderValue::from_static(HOST), HOST.into());
-        let granted = Arc::new(Granted { plan, permit, word: None, token: None, host, bound });
+        let granted = Arc::new(Granted {
+            plan,
+            permit,
+            word: None,
+            token: None,
+            cookies: Cookies::AsSent,
+            host,
+            bound,
+        });
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let watch = Watch { granted, gate, uri, method };
         let host = HeaderValue::from_static(HOST);
-        let client = Client { address: &host, host: &host, https: false, request_id: &host };
+        let cookies = &headers::cookies(request.headers());
+        let client = Client { address: &host, host: &host, https: false, request_id: &host, cookies };
         let request = request.map(|body| Timely::new(body, SOON));
         let tunnels = Tunnels::default();
         Ok(forward(self.terms, self.upstream(), &tunnels, watch, None, client, request).await.unwrap_or_else(

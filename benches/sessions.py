@@ -38,6 +38,7 @@ def person(number):
         terms = {"role": role, "app": app, "groups": [], "attributes": {}, "ttl": None, "until": None}
         yield "grants", (
             str(uuid.uuid4()), identity, role, app, text(terms), "0" * 12, 0, 0, None, FAR, text(because), 0,
+            0, 0, None,
         )
     for target in "app", "other":
         profile = {"user_name": email, "display_name": name, "email": email, "groups": [], "attributes": {}}
@@ -46,7 +47,7 @@ def person(number):
             str(uuid.uuid4()), user, target, user, "created", text({"state": "active", **profile}), "[]", 1, 1, 1,
             text(seen), 0, None, 0, 0, 0, 0, None, None, 0,
         )
-    yield "sign_ins", (sign_in, identity, None, None, 0, FAR, None)
+    yield "sign_ins", (sign_in, identity, None, None, 0, FAR, None, None, "[]", None)
     yield "sessions", (str(uuid.uuid4()), sign_in, host, token(f"t{number}"), 0)
 
 

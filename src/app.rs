@@ -75,6 +75,7 @@ impl App {
         let rules = Rules { policy: config.policy, targets: config.app_targets, settings: config.lifecycle };
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
+        tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
 
         let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
         tasks.spawn(provision::run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));

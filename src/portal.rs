@@ -66,7 +66,7 @@ fn portal(deps: &Deps, session: &Session, now: Timestamp) -> page::Portal {
     let person = &session.person;
     let rows: Vec<PortalRow> = session.access.iter().flat_map(|access| rows(deps, access, now)).collect();
     page::Portal {
-        person: person.display_name.clone().unwrap_or_else(|| person.sub.clone()),
+        person: person.display_name.as_ref().unwrap_or(&person.sub).to_string(),
         provider: person.provider.to_string(),
         rows,
         sign_out: "/sign-out".to_owned(),
@@ -85,24 +85,26 @@ fn rows(deps: &Deps, access: &Access, now: Timestamp) -> Vec<PortalRow> {
             Account::Stuck => PortalState::Stuck,
             Account::NotNeeded | Account::Ready(_) => PortalState::Active,
         };
-        // An end that comes unless the provider confirms needs no warning: signing in is all it takes.
-        let lapses = matches!(held.because, Because::Lapse(_));
+        // An end that the person puts off as they go needs no warning.
+        let put_off = held.because.is_put_off();
         PortalRow {
             app: title.clone(),
             href: href.clone(),
-            role: held.role.to_string(),
+            role: held.role().to_string(),
             state,
             until: if live {
                 format!("until {}", moment(held.until))
             } else {
                 format!("ended {}", moment(held.until))
             },
-            why: if live && lapses {
-                "It goes on as long as you sign in and your organisation confirms it.".to_owned()
-            } else {
-                held.because.sentence()
+            why: match held.because {
+                Because::Lapse(_) if live => {
+                    "It goes on as long as you sign in and your organisation confirms it.".to_owned()
+                }
+                Because::Idle(_) if live => "It goes on as long as you use it.".to_owned(),
+                _ => held.because.sentence(),
             },
-            ends_soon: live && !lapses && held.until.duration_since(now) < SOON,
+            ends_soon: live && !put_off && held.until.duration_since(now) < SOON,
         }
     };
     access.held.iter().map(row).collect()

@@ -1,6 +1,6 @@
 //! What should exist in a target.
 
-use super::grant::Terms;
+use super::terms::Terms;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,12 +98,9 @@ mod tests {
 
     fn terms(groups: &[&str], title: &str) -> Terms {
         Terms {
-            role: "editor".parse().unwrap(),
-            app: "wiki".parse().unwrap(),
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             attributes: BTreeMap::from([("title".to_owned(), title.to_owned())]),
-            ttl: None,
-            until: None,
+            ..Terms::plain("editor".parse().unwrap(), "wiki".parse().unwrap())
         }
     }
 

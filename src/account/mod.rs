@@ -3,10 +3,22 @@
 
 mod change;
 mod desired;
+mod end;
 mod grant;
+mod hours;
+mod limits;
+mod opening;
 mod step;
+mod strength;
+mod terms;
 
 pub use change::{Change, changes, learn};
 pub use desired::{Bearer, Desired, Profile};
-pub use grant::{Because, End, Grant, Terms};
+pub use end::{Because, End};
+pub use grant::Grant;
+pub use hours::{NotAZone, Zone};
+pub use limits::{Circumstances, Limit, Limits, judge_all};
+pub use opening::Opening;
 pub use step::{Actual, Seen, Step, next_step};
+pub use strength::Strength;
+pub use terms::{Renew, Terms};

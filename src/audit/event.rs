@@ -29,6 +29,10 @@ pub enum Event {
     SessionRevoked { sign_in: SignInId },
     /// Time ran out for these grants.
     AccessEnded { grants: Vec<GrantId> },
+    /// These grants were used, and so end later.
+    AccessProlonged { grants: Vec<GrantId> },
+    /// Another policy holds: these grants ended, or their terms are others now.
+    AccessRevised { grants: Vec<GrantId> },
     /// A grant was ended before its time.
     GrantEnded { grant: GrantId, app: AppName, role: RoleName },
     /// A grant got another end, and is open until then.
@@ -64,6 +68,8 @@ pub enum Actor {
     Operator(String),
     /// The clock: an end that was written down came.
     Clock,
+    /// A policy that came to hold.
+    Policy,
     /// The worker that brings targets to what should be.
     Provisioner,
 }
@@ -127,6 +133,7 @@ impl Actor {
             Self::Person => "person",
             Self::Operator(_) => "operator",
             Self::Clock => "clock",
+            Self::Policy => "policy",
             Self::Provisioner => "provisioner",
         }
     }

@@ -5,11 +5,14 @@ use super::app::App;
 use super::authorize::Refusal;
 use super::body::ToClient;
 use super::listen::Peer;
-use super::route::BadRequest;
+use super::route::{BadRequest, wanted};
 use super::upstream::Failure;
-use crate::page::{self, Page, Reader};
+use crate::account::Limit;
+use crate::page::{self, Page, Reader, moment};
 use crate::session::Session;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
+use std::net::IpAddr;
+use url::form_urlencoded::byte_serialize;
 
 /// What a request was about, for its line in the log.
 pub(super) struct About<'a> {
@@ -50,9 +53,19 @@ impl About<'_> {
     }
 }
 
-/// Why `refusal` keeps somebody out of `app`, and what they can do; `url` is our own address.
-pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, url: &str) -> Page {
-    let title = &app.title;
+/// Where somebody was who is refused.
+pub(super) struct From<'a> {
+    /// Our own address.
+    pub(super) url: &'a str,
+    /// What they asked for.
+    pub(super) target: &'a Uri,
+    /// Their address.
+    pub(super) client: IpAddr,
+}
+
+/// Why `refusal` keeps somebody out of `app`, and what they can do.
+pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, from: &From<'_>) -> Page {
+    let (title, url) = (&app.title, from.url);
     let page = match refusal {
         Refusal::SignIn => return Page::sign_in_needed(),
         Refusal::Preparing => Page::preparing(title),
@@ -62,6 +75,7 @@ pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, u
         Refusal::Ended { at, because } => {
             Page::ended(title, *at, &because.sentence()).link("Your access", url)
         }
+        Refusal::Limited(limit) => limited(*limit, title, from),
         Refusal::Stuck => Page::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "stuck",
@@ -76,6 +90,38 @@ pub(super) fn refused(refusal: &Refusal, app: &App, session: Option<&Session>, u
             page.signed_in_as(format!("{shown} from {}", person.provider))
         }
         None => page,
+    }
+}
+
+/// What a role asks for does not hold.
+fn limited(limit: Limit, app: &str, from: &From<'_>) -> Page {
+    let page =
+        |reason, title: String, detail: String| Page::new(StatusCode::FORBIDDEN, reason, title, detail);
+    let again = |page: Page| {
+        let to = byte_serialize(wanted(from.target).as_bytes()).collect::<String>();
+        page.link("Sign in again", format!("/.guestpass/start?again=true&to={to}"))
+    };
+    match limit {
+        Limit::OutsideHours { next } => {
+            let opens = next.map(|next| format!(" It opens again on {}.", moment(next))).unwrap_or_default();
+            let detail = format!("Your role opens it at certain hours.{opens}");
+            page("outside_hours", format!("{app} is closed to you at this hour."), detail)
+        }
+        Limit::Network => {
+            let address = from.client.to_canonical();
+            let detail =
+                format!("Your role opens it from certain networks, and {address} is in none of them.");
+            page("wrong_network", format!("{app} is not open to you from here."), detail)
+        }
+        Limit::Acr | Limit::Amr => {
+            let detail = "Your role opens it after a sign-in that proves more than yours did, such as a second factor.";
+            again(page("stronger_sign_in", format!("{app} asks for a stronger sign-in."), detail.to_owned()))
+        }
+        Limit::TooLongAgo => {
+            let detail =
+                "Your role opens it for a while after you have proved who you are, and that is over.";
+            again(page("sign_in_again", format!("{app} asks you to sign in again."), detail.to_owned()))
+        }
     }
 }
 
@@ -170,16 +216,48 @@ pub(super) fn internal() -> Page {
 mod tests {
     use super::*;
     use crate::account::Because;
-    use crate::gateway::testing::{app, held, session};
+    use crate::gateway::testing::{app, at, held, session};
     use crate::session::Account;
     use serde_json::json;
+
+    fn shown(refusal: &Refusal, guest: &Session) -> Page {
+        let target = Uri::from_static("/a?b=1&c");
+        let client = "::ffff:192.0.2.7".parse().unwrap();
+        let from = From { url: "https://access.example.com", target: &target, client };
+        refused(refusal, &app(json!({})), Some(guest), &from)
+    }
+
+    #[test]
+    fn a_limit_says_what_would_help() {
+        let guest = session(vec![], Account::NotNeeded);
+        let shown = |limit| {
+            let page = self::shown(&Refusal::Limited(limit), &guest);
+            assert_eq!(page.status, StatusCode::FORBIDDEN);
+            (page.reason, page.detail, page.actions.first().map(|action| action.href.clone()))
+        };
+        let (reason, detail, action) = shown(Limit::OutsideHours { next: Some(at(3600)) });
+        assert_eq!((reason, action), ("outside_hours", None));
+        assert_eq!(detail, "Your role opens it at certain hours. It opens again on 15 January, 09:00 UTC.");
+        let (reason, detail, action) = shown(Limit::Network);
+        assert_eq!((reason, action), ("wrong_network", None));
+        assert!(detail.contains("192.0.2.7 is in none"), "{detail}");
+        let again = Some("/.guestpass/start?again=true&to=%2Fa%3Fb%3D1%26c".to_owned());
+        for (limit, expected) in [
+            (Limit::Acr, "stronger_sign_in"),
+            (Limit::Amr, "stronger_sign_in"),
+            (Limit::TooLongAgo, "sign_in_again"),
+        ] {
+            let (reason, _, action) = shown(limit);
+            assert_eq!((reason, &action), (expected, &again));
+        }
+    }
 
     #[test]
     fn an_ended_grant_says_when_and_why() {
         let at = "2026-03-10T00:00:00Z".parse().unwrap();
         let guest = session(vec![held("reader", 0)], Account::NotNeeded);
         let refusal = Refusal::Ended { at, because: Because::Claim("contract_end".to_owned()) };
-        let page = refused(&refusal, &app(json!({})), Some(&guest), "https://access.example.com");
+        let page = shown(&refusal, &guest);
         assert_eq!(page.title, "Your access to Wiki ended on 10 March, 00:00 UTC.");
         assert_eq!(page.detail, "It was given until the date that your organisation set (contract_end).");
         assert_eq!(page.signed_in_as.as_deref(), Some("carla@partner.example from partners"));

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use serde::Serialize;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 /// The type in the header of every assertion, so that no other token passes for one.
@@ -35,6 +36,8 @@ pub struct Word {
     /// What it was made from: another session object, or another app's object, another word.
     session: Weak<Session>,
     app: Weak<App>,
+    /// For whom it is, where what it says hangs on that.
+    address: Option<IpAddr>,
     renew_at: Timestamp,
 }
 
@@ -72,6 +75,7 @@ impl Assertions {
         let key = (session.id, app.name.clone());
         if let Some(word) = self.kept.get(&key)
             && word.holds(guest.at())
+            && word.address == guest.address_matters()
             && Weak::as_ptr(&word.session) == Arc::as_ptr(session)
             && Weak::as_ptr(&word.app) == Arc::as_ptr(app)
         {
@@ -85,8 +89,10 @@ impl Assertions {
     fn make(&self, app: &Arc<App>, guest: &Guest) -> Result<Word, KeyError> {
         let (session, now) = (guest.session(), guest.at());
         let person = &session.person;
-        let ends = || guest.live(app).map(|held| held.until.min(session.until));
-        // It names every live role, so it is good until the first of them ends: never past the permit.
+        let live: Vec<_> = guest.live(app).collect();
+        let ends = || live.iter().map(|(_, until)| (*until).min(session.until));
+        // It names every role that is live and whose conditions hold, so it is good until the first of them ends, or
+        // does not: never past the permit.
         let end = ends().min().unwrap_or(session.until).min(now + LIFE);
         let claims = Claims {
             iss: &self.issuer,
@@ -96,7 +102,7 @@ impl Assertions {
             exp: end.as_second(),
             provider: person.provider.as_str(),
             idp_iss: &person.issuer,
-            roles: guest.live(app).map(|held| held.role.as_str()).collect(),
+            roles: live.iter().map(|(held, _)| held.role().as_str()).collect(),
             access_until: ends().max().unwrap_or(session.until).as_second(),
             account: guest.account(app),
             name: person.display_name.as_deref(),
@@ -116,7 +122,8 @@ impl Assertions {
         });
         let headers = std::iter::once((ASSERTION, signed)).chain(plain).collect();
         let renew_at = now + end.duration_since(now) / 2;
-        Ok(Word { headers, session: Arc::downgrade(session), app: Arc::downgrade(app), renew_at })
+        let (session, app) = (Arc::downgrade(session), Arc::downgrade(app));
+        Ok(Word { headers, session, app, address: guest.address_matters(), renew_at })
     }
 }
 
@@ -137,13 +144,18 @@ mod tests {
     use super::*;
     use crate::gateway::app::Rule;
     use crate::gateway::authorize::{Wanted, authorize};
-    use crate::gateway::testing::{HOST, app, at, held, session};
+    use crate::gateway::testing::{HERE, HOST, app, at, held, limited, session};
     use crate::session::Account;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
     use serde_json::{Value, json};
 
     fn permit(session: Option<&Arc<Session>>, app: &Arc<App>, rule: Rule, now: i64) -> Permit {
-        let wanted = Wanted { app, route: app.route("/"), rule: &Arc::new(rule), host: HOST };
+        from(HERE, session, app, rule, now)
+    }
+
+    fn from(address: IpAddr, session: Option<&Arc<Session>>, app: &Arc<App>, rule: Rule, now: i64) -> Permit {
+        let rule = &Arc::new(rule);
+        let wanted = Wanted { app, route: app.route("/"), rule, host: HOST, path: "/", address };
         authorize(session.cloned(), wanted, at(now)).unwrap()
     }
 
@@ -167,7 +179,7 @@ mod tests {
         let wiki =
             app(json!({ "headers": { "X-Name": "name", "X-Roles": "roles", "X-Account": "account" } }));
         let grants = vec![held("reader", 100), held("editor", 1_000), held("owner", -1)];
-        let guest = Arc::new(session(grants, Account::Ready("n-1".to_owned())));
+        let guest = Arc::new(session(grants, Account::Ready("n-1".into())));
         let word = |now| assertions.word(&permit(Some(&guest), &wiki, Rule::AnyRole, now)).unwrap().unwrap();
         let first = word(0);
         let expected = json!({
@@ -202,6 +214,28 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_named_while_its_conditions_hold_and_to_whom_they_hold_for() {
+        let key = SigningKey::generate().unwrap();
+        let public = key.public_jwk();
+        let assertions = Assertions::new("https://access.example.com", key.into());
+        let wiki = app(json!({}));
+        // Until 08:00:20 in the test's time, from one network.
+        let night = json!({ "hours": ["22:00:00", "08:00:20"], "networks": ["10.0.0.0/8"] });
+        let grants = vec![held("reader", 1_000), limited("nurse", 1_000, night)];
+        let guest = Arc::new(session(grants, Account::NotNeeded));
+        let word = |address: &str, now| {
+            let permit = from(address.parse().unwrap(), Some(&guest), &wiki, Rule::AnyRole, now);
+            assertions.word(&permit).unwrap().unwrap()
+        };
+        let roles =
+            |word: &Word| (claims(word, &public)["roles"].clone(), claims(word, &public)["exp"].clone());
+        let inside = word("10.1.2.3", 0);
+        assert_eq!(roles(&inside), (json!(["reader", "nurse"]), json!(at(20).as_second())));
+        assert_eq!(roles(&word("192.0.2.1", 0)), (json!(["reader"]), json!(at(60).as_second())));
+        assert_eq!(roles(&word("10.1.2.3", 20)).0, json!(["reader"]));
+    }
+
+    #[test]
     fn a_session_that_was_read_anew_gets_a_new_word_and_public_places_none() {
         let assertions =
             Assertions::new("https://access.example.com", SigningKey::generate().unwrap().into());
@@ -209,7 +243,7 @@ mod tests {
         let before = Arc::new(session(vec![held("reader", 100)], Account::NotNeeded));
         let mut after = session(vec![held("reader", 100)], Account::NotNeeded);
         after.id = before.id;
-        after.person.display_name = Some("line\nbreak".to_owned());
+        after.person.display_name = Some("line\nbreak".into());
         let word =
             |session: Option<&Arc<Session>>, rule| assertions.word(&permit(session, &wiki, rule, 0)).unwrap();
         let count = |session: &Arc<Session>| word(Some(session), Rule::AnyRole).unwrap().headers().count();

@@ -1,11 +1,12 @@
-//! Session, app, rule and moment to a permit, or why not. Nothing reaches an app without a [`Permit`], and only
-//! this file makes one.
+//! Session, app, rule, moment and address to a permit, or why not. Nothing reaches an app without a [`Permit`], and
+//! only this file makes one.
 
 use super::app::{App, Route, Rule};
-use crate::account::Because;
+use crate::account::{Because, Circumstances, Limit};
 use crate::names::RoleName;
 use crate::session::{Access, Account, Held, Session};
 use jiff::Timestamp;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Proof that a request may go on to an app. Cheap to clone.
@@ -31,6 +32,10 @@ pub struct Wanted<'a> {
     pub rule: &'a Arc<Rule>,
     /// The host, as sessions are bound to it.
     pub host: &'a str,
+    /// The path, canonical: some roles open a part of their app only.
+    pub path: &'a str,
+    /// From where: some roles open from certain networks only.
+    pub address: IpAddr,
 }
 
 /// The person behind a permit, and how long it lasts.
@@ -39,6 +44,11 @@ pub struct Guest {
     session: Arc<Session>,
     until: Timestamp,
     at: Timestamp,
+    address: IpAddr,
+    /// Whether something that they hold in the app has conditions.
+    limited: bool,
+    /// Whether a role that fits opens a part of the app only.
+    partial: bool,
 }
 
 /// Why a request may not go on.
@@ -55,6 +65,8 @@ pub enum Refusal {
         /// Why.
         because: Because,
     },
+    /// What would open it does not under these circumstances.
+    Limited(Limit),
     /// Their account is being prepared.
     Preparing,
     /// Their account could not be prepared.
@@ -68,7 +80,7 @@ pub fn authorize(
     wanted: Wanted<'_>,
     now: Timestamp,
 ) -> Result<Permit, Refusal> {
-    let Wanted { app, route, rule, host } = wanted;
+    let Wanted { app, route, rule, host, path, address } = wanted;
     let permit = |guest| {
         let (app, route, rule) = (app.clone(), route.clone(), rule.clone());
         Permit(Arc::new(Granted { app, route, rule, guest }))
@@ -78,23 +90,60 @@ pub fn authorize(
     }
     let here = |session: &Arc<Session>| session.is_current() && now < session.until && *session.host == *host;
     let session = session.filter(here).ok_or(Refusal::SignIn)?;
-    if **rule == Rule::SignedIn {
-        let until = session.until;
-        return Ok(permit(Some(Guest { session, until, at: now })));
-    }
-    let access = access(&session, app).ok_or(Refusal::NoRole)?;
-    let fitting = || access.held.iter().filter(|held| opens(rule, &held.role));
-    let Some(until) = fitting().filter(|held| held.is_live(now)).map(|held| held.until).max() else {
-        let last = fitting().max_by_key(|held| held.until).ok_or(Refusal::NoRole)?;
-        return Err(Refusal::Ended { at: last.until, because: last.because.clone() });
+    let access = access(&session, app);
+    let held = access.map_or(&[][..], |access| &access.held);
+    let limited = held.iter().any(|held| !held.opening.only.is_empty());
+    let guest = |session: Arc<Session>, until: Timestamp, partial| {
+        let until = until.min(session.until);
+        permit(Some(Guest { session, until, at: now, address, limited, partial }))
     };
-    match access.account {
-        Account::NotNeeded | Account::Ready(_) => {
-            let until = until.min(session.until);
-            Ok(permit(Some(Guest { session, until, at: now })))
+    if **rule == Rule::SignedIn {
+        return Ok(guest(session, Timestamp::MAX, false));
+    }
+    let fitting = || held.iter().filter(|held| opens(rule, held.role()));
+    let circumstances = Circumstances { now, address, strength: session.strength() };
+    let until = open_until(fitting().filter(|held| held.opening.reaches(path)), &circumstances)?;
+    let partial = fitting().any(|held| held.opening.is_partial());
+    match access.map(|access| &access.account) {
+        Some(Account::NotNeeded | Account::Ready(_)) => Ok(guest(session, until, partial)),
+        Some(Account::Preparing) => Err(Refusal::Preparing),
+        Some(Account::Stuck) => Err(Refusal::Stuck),
+        None => Err(Refusal::NoRole),
+    }
+}
+
+/// Until when the last of these grants opens what they open; or why none does, what its person can mend first.
+fn open_until<'a>(
+    fitting: impl Iterator<Item = &'a Held>,
+    circumstances: &Circumstances<'_>,
+) -> Result<Timestamp, Refusal> {
+    let (mut until, mut limit, mut last) = (None, None, None::<&Held>);
+    for held in fitting {
+        if !held.is_live(circumstances.now) {
+            last = Some(last.map_or(held, |last| if last.until > held.until { last } else { held }));
+            continue;
         }
-        Account::Preparing => Err(Refusal::Preparing),
-        Account::Stuck => Err(Refusal::Stuck),
+        match held.judge(circumstances) {
+            Ok(end) => until = until.max(Some(end)),
+            Err(one) => limit = Some(limit.map_or(one, |limit| easier(limit, one))),
+        }
+    }
+    match (until, limit, last) {
+        (Some(until), ..) => Ok(until),
+        (None, Some(limit), _) => Err(Refusal::Limited(limit)),
+        (None, None, Some(held)) => Err(Refusal::Ended { at: held.until, because: held.because.clone() }),
+        (None, None, None) => Err(Refusal::NoRole),
+    }
+}
+
+/// Of two limits, each of which is all that keeps somebody out, the one that they can do more about; of hours, those
+/// that come first.
+fn easier(one: Limit, other: Limit) -> Limit {
+    match (one, other) {
+        (Limit::OutsideHours { next: Some(one) }, Limit::OutsideHours { next: Some(other) }) => {
+            Limit::OutsideHours { next: Some(one.min(other)) }
+        }
+        _ => one.max(other),
     }
 }
 
@@ -137,7 +186,8 @@ impl Guest {
         &self.session
     }
 
-    /// When the permit ends: with the last of the grants that open the place, or with the session.
+    /// When the permit ends: when the last of the grants that open the place does not open it any more, or with the
+    /// session.
     pub fn until(&self) -> Timestamp {
         self.until
     }
@@ -147,11 +197,24 @@ impl Guest {
         self.at
     }
 
-    /// All their live grants in `app`, those that did not open the place too.
-    pub fn live<'a>(&'a self, app: &App) -> impl Iterator<Item = &'a Held> + use<'a> {
-        let at = self.at;
+    /// All their grants in `app` that are live and whose conditions hold, those that did not open the place too, each
+    /// with the moment until which that is so.
+    pub fn live<'a>(&'a self, app: &App) -> impl Iterator<Item = (&'a Held, Timestamp)> + use<'a> {
+        let circumstances =
+            Circumstances { now: self.at, address: self.address, strength: self.session.strength() };
         let held = access(&self.session, app).into_iter().flat_map(|access| &access.held);
-        held.filter(move |held| held.is_live(at))
+        let live = held.filter(move |held| held.is_live(circumstances.now));
+        live.filter_map(move |held| held.judge(&circumstances).ok().map(|until| (held, until)))
+    }
+
+    /// Their address, where what they hold in the app may hang on it: then the permit is for no other.
+    pub fn address_matters(&self) -> Option<IpAddr> {
+        self.limited.then_some(self.address)
+    }
+
+    /// Whether the permit is for its path alone, and says nothing of others under the same rule.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// The id of their account in the app's target, where it has accounts.
@@ -166,7 +229,8 @@ impl Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::testing::{HOST, app, at, held, outdate, session};
+    use crate::account::Strength;
+    use crate::gateway::testing::{HERE, HOST, app, at, held, limited, outdate, partial, session};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -175,8 +239,18 @@ mod tests {
     }
 
     fn judge(session: Option<Session>, rule: Rule, now: i64) -> Result<Permit, Refusal> {
+        judge_at("/", HERE, session, rule, now)
+    }
+
+    fn judge_at(
+        path: &str,
+        address: IpAddr,
+        session: Option<Session>,
+        rule: Rule,
+        now: i64,
+    ) -> Result<Permit, Refusal> {
         let (app, rule) = (&app(json!({})), &Arc::new(rule));
-        let wanted = Wanted { app, route: app.route("/"), rule, host: HOST };
+        let wanted = Wanted { app, route: app.route(path), rule, host: HOST, path, address };
         authorize(session.map(Arc::new), wanted, at(now))
     }
 
@@ -213,7 +287,7 @@ mod tests {
         for (account, expected) in [
             (Account::Preparing, Some(Refusal::Preparing)),
             (Account::Stuck, Some(Refusal::Stuck)),
-            (Account::Ready("n1".to_owned()), None),
+            (Account::Ready("n1".into()), None),
         ] {
             assert_eq!(refusal(session(vec![held("reader", 10)], account), &Rule::AnyRole, 0), expected);
         }
@@ -224,9 +298,68 @@ mod tests {
     }
 
     fn copy(of: &Session) -> Session {
-        let mut copy = session(of.access[0].held.clone(), of.access[0].account.clone());
+        let mut copy = session(of.access[0].held.to_vec(), of.access[0].account.clone());
         copy.until = of.until;
         copy
+    }
+
+    fn until(permit: Result<Permit, Refusal>) -> Result<Timestamp, Refusal> {
+        permit.map(|permit| permit.guest().unwrap().until())
+    }
+
+    #[test]
+    fn conditions_are_judged_for_each_request_and_end_its_permit() {
+        // The test's time begins on 15 January 2027, a Friday, at 08:00 UTC.
+        let office = json!({ "hours": ["07:00:00", "09:00:00"], "networks": ["10.0.0.0/8"] });
+        let strong = json!({ "acr": ["gold"], "max_age": "PT10M" });
+        let (inside, outside): (IpAddr, _) = ("10.1.2.3".parse().unwrap(), HERE);
+        let mut in_office = limited("reader", 10_000, office.clone());
+        let judge = |held: &[Held], strength: Option<Strength>, address, now| {
+            let mut guest = session(held.to_vec(), Account::NotNeeded);
+            guest.strength = strength.map(Box::new);
+            until(judge_at("/", address, Some(guest), Rule::AnyRole, now))
+        };
+        let limit = |limit| Err(Refusal::Limited(limit));
+        assert_eq!(judge(&[in_office.clone()], None, inside, 0), Ok(at(3600)));
+        assert_eq!(judge(&[in_office.clone()], None, outside, 0), limit(Limit::Network));
+        let next = Some(at(23 * 3600));
+        assert_eq!(judge(&[in_office.clone()], None, inside, 3600), limit(Limit::OutsideHours { next }));
+        in_office.until = at(100);
+        assert_eq!(judge(&[in_office.clone()], None, inside, 0), Ok(at(100)));
+
+        let gold = |seconds| {
+            let auth_time = Some(at(seconds));
+            Some(Strength { acr: Some("gold".to_owned()), auth_time, ..Strength::default() })
+        };
+        let step_up = limited("editor", 10_000, strong);
+        assert_eq!(judge(&[step_up.clone()], gold(-60), outside, 0), Ok(at(540)));
+        assert_eq!(judge(&[step_up.clone()], gold(-600), outside, 0), limit(Limit::TooLongAgo));
+        assert_eq!(judge(&[step_up.clone()], None, outside, 0), limit(Limit::Acr));
+        // Whichever holds longer counts; of what keeps them out, what they can mend.
+        assert_eq!(judge(&[in_office.clone(), step_up.clone()], gold(0), inside, 0), Ok(at(600)));
+        assert_eq!(
+            judge(&[step_up, in_office, held("owner", -1)], gold(-600), outside, 0),
+            limit(Limit::TooLongAgo)
+        );
+        assert_eq!(judge(&[limited("reader", 0, office), held("owner", 50)], None, outside, 0), Ok(at(50)));
+    }
+
+    #[test]
+    fn a_role_with_routes_opens_those_and_never_what_a_rule_keeps_for_others() {
+        let auditor = partial("auditor", 50, &["/reports", "/admin/log"]);
+        let judge = |held: &[Held], rule: &Rule, path| {
+            let guest = session(held.to_vec(), Account::NotNeeded);
+            until(judge_at(path, HERE, Some(guest), rule.clone(), 0))
+        };
+        let (any, editors) = (Rule::AnyRole, rule(&["editor"]));
+        assert_eq!(judge(&[auditor.clone()], &any, "/reports/2026"), Ok(at(50)));
+        assert_eq!(judge(&[auditor.clone()], &any, "/"), Err(Refusal::NoRole));
+        assert_eq!(judge(&[auditor.clone()], &editors, "/admin/log"), Err(Refusal::NoRole));
+        assert_eq!(judge(&[auditor.clone(), held("reader", 10)], &any, "/"), Ok(at(10)));
+        assert_eq!(judge(&[auditor.clone(), held("reader", 10)], &any, "/reports"), Ok(at(50)));
+        let over = Err(Refusal::Ended { at: at(-1), because: Because::Policy });
+        assert_eq!(judge(&[auditor.clone(), held("reader", -1)], &any, "/"), over);
+        assert_eq!(judge(&[auditor], &Rule::SignedIn, "/"), Ok(at(1_000_000)));
     }
 
     proptest! {

@@ -127,7 +127,7 @@ impl Gate {
             }
             Place::Beside(_) | Place::Ours => return about.answer(answer::unknown_host()),
         };
-        let going = Going { plan: &plan, app: &app, host: &bound, method, uri };
+        let going = Going { plan: &plan, app: &app, host: &bound, method, uri, client: asking.client };
         if let Some(page) = answer::client_certificate(peer, &app, name) {
             return about.answer(page);
         }

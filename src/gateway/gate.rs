@@ -61,6 +61,7 @@ pub(super) struct Going<'a> {
     pub(super) host: &'a Arc<str>,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
+    pub(super) client: IpAddr,
 }
 
 /// Why there is no permit, and whose session was looked at.
@@ -103,7 +104,10 @@ impl Denied {
         let session = self.session.as_deref();
         let about = About { app: Some(app), session, ..asking.about(uri) };
         about.answer(match &self.why {
-            Why::Refused(why) => answer::refused(why, app, session, plan.routes.url()),
+            Why::Refused(why) => {
+                let from = answer::From { url: plan.routes.url(), target: uri, client: asking.client };
+                answer::refused(why, app, session, &from)
+            }
             Why::Unavailable => Page::store_unavailable(),
             Why::Internal => answer::internal(),
         })
@@ -158,8 +162,11 @@ impl Gate {
         asking: Asking,
         request: Request<Timely>,
     ) -> Response<ToClient> {
-        let recalled =
-            if peer.asks { None } else { memo.recall(&self.gateway.live.look(), &request, asking.now) };
+        let recalled = if peer.asks {
+            None
+        } else {
+            memo.recall(&self.gateway.live.look(), &request, asking.client, asking.now)
+        };
         match recalled {
             Some(granted) => self.forward(&asking, memo, granted, request).await,
             // In a box: it is seldom needed, and every connection has room for what is not in one.
@@ -200,7 +207,8 @@ impl Gate {
             Place::App(app) => app,
         };
         let method = judged_method(&request);
-        let going = Going { plan: &plan, app: &app, host: &bound, method, uri: request.uri() };
+        let going =
+            Going { plan: &plan, app: &app, host: &bound, method, uri: request.uri(), client: asking.client };
         if let Some(page) = answer::client_certificate(peer, &app, &bound) {
             return About { app: Some(&app), ..about }.answer(page);
         }
@@ -228,6 +236,9 @@ impl Gate {
     ) -> Result<Granted, Denied> {
         let token: Option<Arc<str>> = self.cookie.find(sent).map(Arc::from);
         let permit = self.permit(going, token.as_deref()).await?;
+        if let Some(guest) = permit.guest() {
+            self.gateway.sessions.used(guest.session(), &going.app.name, guest.at());
+        }
         match self.gateway.assertions.word(&permit) {
             Ok(word) => Ok(Granted {
                 plan: going.plan.clone(),
@@ -247,9 +258,9 @@ impl Gate {
 
     /// A permit to go there. While the person's account is being prepared it waits, within [`PATIENCE`].
     async fn permit(&self, going: &Going<'_>, token: Option<&str>) -> Result<Permit, Denied> {
-        let Going { app, host, method, uri, .. } = going;
-        let route = app.route(uri.path());
-        let wanted = Wanted { app, route, rule: route.rule(method), host };
+        let Going { app, host, method, uri, client, .. } = *going;
+        let (path, route) = (uri.path(), app.route(uri.path()));
+        let wanted = Wanted { app, route, rule: route.rule(method), host, path, address: client };
         let mut give_up = None;
         loop {
             let session = match token {
@@ -296,6 +307,7 @@ impl Gate {
             return about.answer(answer::elsewhere(app));
         };
         let watch = Watch {
+            client: asking.client,
             granted: granted.clone(),
             gate: self.clone(),
             uri: uri.clone(),

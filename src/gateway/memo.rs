@@ -3,7 +3,7 @@
 
 use super::app::is_ours;
 use super::assertion::Word;
-use super::authorize::Permit;
+use super::authorize::{Guest, Permit};
 use super::headers::Cookies;
 use super::live::Plan;
 use super::path;
@@ -57,12 +57,14 @@ impl Memo {
         }
     }
 
-    /// What was granted before, if `request` would be granted just the same at `now`: the same plan, host and
-    /// cookies, a path with one reading that leads to the same rule, and a person about whom nothing has changed.
+    /// What was granted before, if `request` of `client` would be granted just the same at `now`: the same plan, host
+    /// and cookies, a path with one reading that leads to the same rule, the same address where it matters, and a person
+    /// about whom nothing has changed.
     pub(super) fn recall<B>(
         &self,
         plan: &Arc<Plan>,
         request: &Request<B>,
+        client: IpAddr,
         now: Timestamp,
     ) -> Option<Arc<Granted>> {
         let memo = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +75,7 @@ impl Memo {
             && !matches!(*request.method(), Method::CONNECT | Method::TRACE)
             && only(headers, &header::HOST) == Some(Some(host))
             && only(headers, &header::COOKIE) == Some(cookie.as_ref())
-            && granted.holds(now);
+            && granted.holds(client, now);
         let (app, path) = (granted.permit.app(), uri.path());
         let clear = alike && path::check(path).is_ok() && !is_ours(path) && path::check_in(app, path).is_ok();
         let same = clear && {
@@ -84,10 +86,12 @@ impl Memo {
         same.then(|| granted.clone())
     }
 
-    /// Remembers what `headers` were granted, where they name one host and have one line of cookies at most.
+    /// Remembers what `headers` were granted, where they name one host and have one line of cookies at most, and it was
+    /// not for one path alone.
     pub(super) fn remember(&self, headers: &HeaderMap, granted: &Arc<Granted>) {
+        let one_path = granted.permit.guest().is_some_and(Guest::is_partial);
         let remembered = match (only(headers, &header::HOST), only(headers, &header::COOKIE)) {
-            (Some(Some(host)), Some(cookie)) => {
+            (Some(Some(host)), Some(cookie)) if !one_path => {
                 Some(Remembered { host: host.clone(), cookie: cookie.cloned(), granted: granted.clone() })
             }
             _ => None,
@@ -97,11 +101,15 @@ impl Memo {
 }
 
 impl Granted {
-    /// Whether it would be granted again at `now`. An assertion is renewed well before any of the roles that it names
-    /// ends, so while it holds the permit does.
-    fn holds(&self, now: Timestamp) -> bool {
+    /// Whether it would be granted again to `client` at `now`. An assertion is renewed well before any of the roles that
+    /// it names ends, or its conditions no longer hold, so while it holds the permit does.
+    fn holds(&self, client: IpAddr, now: Timestamp) -> bool {
         match (self.permit.guest(), &self.word) {
-            (Some(guest), Some(word)) => guest.session().is_current() && word.holds(now),
+            (Some(guest), Some(word)) => {
+                guest.session().is_current()
+                    && word.holds(now)
+                    && guest.address_matters().is_none_or(|address| address == client)
+            }
             (None, _) => true,
             (Some(_), None) => false,
         }

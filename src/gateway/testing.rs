@@ -7,19 +7,23 @@ use super::settings::{Mistake, Settings};
 use super::tunnel::Tunnels;
 use super::upstream::{Loader, Registry};
 use super::{Assertions, Gateway, Live, Plan, Routes};
-use crate::account::Because;
+use crate::account::{Because, Limits, Opening, Terms};
 use crate::clock::Clock;
 use crate::identity::SigningKey;
 use crate::names::{IdentityId, SessionId, SignInId, UserId};
 use crate::session::{Access, Account, Held, Person, Session, Sessions};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// The host of the app that tests use.
 pub(super) const HOST: &str = "wiki.example.com";
+
+/// Where requests come from.
+pub(super) const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// So many seconds into the test's time.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -67,7 +71,28 @@ pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
 
 /// A live grant of `role` until so many seconds into the test's time.
 pub(super) fn held(role: &str, until: i64) -> Held {
-    Held { role: role.parse().unwrap(), until: at(until), because: Because::Policy, ended: false }
+    on_terms(until, &plain(role))
+}
+
+/// The same under conditions.
+pub(super) fn limited(role: &str, until: i64, only: Value) -> Held {
+    let only = vec![serde_json::from_value::<Limits>(only).unwrap()];
+    on_terms(until, &Terms { only, ..plain(role) })
+}
+
+/// A live grant of `role` that opens only what is below these prefixes.
+pub(super) fn partial(role: &str, until: i64, routes: &[&str]) -> Held {
+    let routes = routes.iter().map(|route| (*route).to_owned()).collect();
+    on_terms(until, &Terms { routes, ..plain(role) })
+}
+
+fn plain(role: &str) -> Terms {
+    Terms::plain(role.parse().unwrap(), "wiki".parse().unwrap())
+}
+
+fn on_terms(until: i64, terms: &Terms) -> Held {
+    let opening = Arc::new(Opening::from(terms));
+    Held { opening, until: at(until), because: Because::Policy, ended: false }
 }
 
 /// A session at [`HOST`] that holds this in `wiki`.
@@ -81,12 +106,14 @@ pub(super) fn session(held: Vec<Held>, account: Account) -> Session {
         person: Person {
             provider: "partners".parse().unwrap(),
             issuer: "https://id.partner.example/".into(),
-            sub: "c-17".to_owned(),
-            display_name: Some("Carla Müller".to_owned()),
-            email: Some("carla@partner.example".to_owned()),
+            sub: "c-17".into(),
+            display_name: Some("Carla Müller".into()),
+            email: Some("carla@partner.example".into()),
         },
         until: at(1_000_000),
-        access: vec![Access { app: "wiki".parse().unwrap(), held, account }],
+        access: Box::new([Access { app: "wiki".parse().unwrap(), held: held.into(), account }]),
+        strength: None,
+        noted: Default::default(),
         mark: Arc::default(),
     }
 }

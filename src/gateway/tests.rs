@@ -1,11 +1,12 @@
 //! The gate over real sockets, on raw bytes where a client library would tidy the request.
 
+mod conditions;
 mod ends;
 mod questions;
 mod repeats;
 
 use super::listen::{Listener, Patience, TrustedProxy};
-use super::testing::{HOST, at, held, session};
+use super::testing::{HOST, at, held, limited, partial, session};
 use super::*;
 use crate::identity::SigningKey;
 use crate::session::Visit;
@@ -187,7 +188,7 @@ fn values(echoed: &Value, named: impl Fn(&str) -> bool) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_hears_of_its_guest_from_us_alone() {
     let front = Front::before(Wiki::default().open().await).await;
-    front.hold(vec![held("reader", 60)], Account::Ready("n-1".to_owned()));
+    front.hold(vec![held("reader", 60)], Account::Ready("n-1".into()));
     let target = "/a%20b/?x=/../%2e;y";
     let body = "5\r\nhello\r\n0\r\nGuestpass-Assertion: trailer\r\nX-User: trailer\r\n\r\n";
     let (status, answer) = front
@@ -266,7 +267,7 @@ async fn a_first_request_waits_for_its_account() {
     front.hold(vec![held("reader", 60)], Account::Preparing);
     let ready = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        front.hold(vec![held("reader", 60)], Account::Ready("n-1".to_owned()));
+        front.hold(vec![held("reader", 60)], Account::Ready("n-1".into()));
     };
     assert_eq!(tokio::join!(front.status("/"), ready).0, 200);
     front.hold(vec![held("reader", 60)], Account::Preparing);

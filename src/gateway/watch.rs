@@ -10,6 +10,7 @@ use super::memo::Granted;
 use crate::clock::Clock;
 use http::{Method, Uri};
 use std::future::{pending, poll_fn};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,17 +30,19 @@ pub(super) struct Watch {
     /// What the rule hangs on beside the person: where in the app, and by which method.
     pub(super) uri: Uri,
     pub(super) method: Method,
+    /// From where it was asked for.
+    pub(super) client: IpAddr,
 }
 
 impl Watch {
-    /// Resolves when the permit has ended: its moment came, or the person or the plan changed and it would not be
-    /// given again. An app that is not in the plan any more is open to nobody.
+    /// Resolves when the permit has ended: its moment came, or the person or the plan changed, and it would not be given
+    /// again. Where hours of one role end, another may open. An app that is not in the plan any more is open to nobody.
     pub(super) async fn over(self) {
         let gateway = &*self.gate.gateway;
         let (mut permit, mut plan) = (self.granted.permit.clone(), self.granted.plan.clone());
         loop {
             tokio::select! {
-                () = deadline(&permit, &gateway.clock) => return,
+                () = deadline(&permit, &gateway.clock) => {}
                 () = person_changed(&permit) => {}
                 () = gateway.live.changed(&plan) => plan = gateway.live.plan(),
             }
@@ -54,8 +57,8 @@ impl Watch {
     async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
         let Granted { permit, token, bound: host, .. } = &*self.granted;
         let app = plan.routes.app(&permit.app().name)?;
-        let route = app.route(self.uri.path());
-        let wanted = Wanted { app, route, rule: route.rule(&self.method), host };
+        let (path, route) = (self.uri.path(), app.route(self.uri.path()));
+        let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
         let gateway = &*self.gate.gateway;
         loop {
             let session = match token {

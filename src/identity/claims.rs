@@ -153,6 +153,13 @@ impl Claims {
         Self { subject, set }
     }
 
+    /// Claims that nobody vouched for, for tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn supposed(set: ClaimSet) -> Self {
+        let sub = set.text("sub").unwrap_or_default().to_owned();
+        Self::vouched(Subject { issuer: format!("https://{}.example", set.provider()), sub }, set)
+    }
+
     /// Who it is.
     pub fn subject(&self) -> &Subject {
         &self.subject

@@ -46,6 +46,11 @@ impl Lifecycle {
             if people.is_empty() {
                 return inner.store.next_end().await;
             }
+            // Somebody may have put an end off, and it is not written down yet. Where it cannot be, ends come all the
+            // same: what nobody was seen to use can be opened again, what stays open too long cannot be taken back.
+            if let Err(error) = self.count_uses().await {
+                tracing::error!(%error, "uses not written down before ends are");
+            }
             for user in people {
                 self.expire(user).await?;
             }
@@ -59,6 +64,9 @@ impl Lifecycle {
         let Some(person) = tx.user(user).await? else { return Ok(()) };
         let before: Vec<Grant> =
             tx.grants(user).await?.into_iter().filter(|grant| !grant.ended && !grant.is_live(now)).collect();
+        if before.is_empty() {
+            return Ok(());
+        }
         let after: Vec<Grant> = before.iter().cloned().map(|grant| grant.close_if_over(now)).collect();
         for grant in &after {
             tx.save_grant(user, grant, None).await?;

@@ -2,9 +2,10 @@
 
 use super::renew::facts;
 use super::{Error, Lifecycle, Order};
-use crate::account::Grant;
+use crate::account::{Because, Grant};
 use crate::audit::{Entry, Event};
 use crate::names::GrantId;
+use crate::span::in_words;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -12,14 +13,20 @@ impl Lifecycle {
     /// Gives a grant another end, later or earlier.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is no such grant, [`Error::Invalid`] where `until` is not in the future.
+    /// [`Error::NotFound`] where there is no such grant, [`Error::Invalid`] where `until` is not in the future, or later
+    /// than the role lasts at the most.
     pub async fn extend(&self, id: GrantId, until: Timestamp, order: &Order) -> Result<(), Error> {
         self.change_grant(id, order, |grant, now, lapse| {
             if until <= now {
                 return Err(Error::Invalid(format!("{until} is not in the future")));
             }
             let (app, role) = (grant.terms.app.clone(), grant.terms.role.clone());
-            Ok((grant.extend(until, now, lapse), Event::GrantExtended { grant: id, app, role, until }))
+            let extended = grant.extend(until, now, lapse);
+            if let Because::AtMost(span) = extended.end.because {
+                let (most, end) = (in_words(span), extended.end.at);
+                return Err(Error::Invalid(format!("role {role} lasts for {most} at the most, until {end}")));
+            }
+            Ok((extended, Event::GrantExtended { grant: id, app, role, until }))
         })
         .await
     }

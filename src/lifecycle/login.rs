@@ -3,12 +3,14 @@
 use super::refuse::Refused;
 use super::renew::facts;
 use super::{Inner, Lifecycle};
+use crate::account::{Grant, Strength};
 use crate::audit::{Actor, Entry, Event};
 use crate::identity::Claims;
 use crate::names::{AppName, IdentityId, SignInId, UserId, VaultId};
 use crate::policy::Decision;
 use crate::seal::random_text;
 use crate::store::{Error, SignIn, Tx, token_hash};
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -67,7 +69,8 @@ impl Lifecycle {
         let before = tx.grants(user).await?;
         let after = inner.renew(&mut tx, user, identity, &before, &arrival.decision).await?;
         inner.desire(&mut tx, user).await?;
-        let (sign_in, token) = inner.begin_sign_in(&mut tx, user, identity, claims, id_token).await?;
+        let length = inner.session_for(after.iter().filter(|grant| grant.identity == identity), now);
+        let (sign_in, token) = inner.begin_sign_in(&mut tx, user, identity, claims, id_token, length).await?;
 
         let event = if after.iter().any(|grant| grant.is_live(now)) {
             tracing::info!(person = arrival.person(), cause, "signed in");
@@ -82,7 +85,18 @@ impl Lifecycle {
 }
 
 impl Inner {
-    /// Writes down that somebody is here, with a session on our own host; returns the value of its cookie.
+    /// How long somebody may stay signed in to what these grants open: the shortest that they say, or what holds for
+    /// everybody.
+    pub(super) fn session_for<'a>(
+        &self,
+        grants: impl Iterator<Item = &'a Grant>,
+        now: Timestamp,
+    ) -> SignedDuration {
+        let live = grants.filter(|grant| grant.is_live(now));
+        live.filter_map(|grant| grant.terms.session).fold(self.rules.settings.session, SignedDuration::min)
+    }
+
+    /// Writes down that somebody is here for `length`, with a session on our own host; returns the value of its cookie.
     async fn begin_sign_in(
         &self,
         tx: &mut Tx,
@@ -90,13 +104,15 @@ impl Inner {
         identity: IdentityId,
         claims: &Claims,
         id_token: &SecretString,
+        length: SignedDuration,
     ) -> Result<(SignInId, String), Error> {
         let sign_in = SignIn {
             id: SignInId::random(),
             identity,
             sid: claims.sid().map(str::to_owned),
             id_token: id_token.clone(),
-            until: tx.now().checked_add(self.rules.settings.session).unwrap_or(tx.now()),
+            strength: Strength::of(claims.set(), tx.now()),
+            until: tx.now().checked_add(length).unwrap_or(tx.now()),
         };
         tx.add_sign_in(user, &sign_in).await?;
         let token = random_text();

@@ -7,6 +7,7 @@ mod desire;
 mod end;
 mod expire;
 mod extend;
+pub mod follow;
 mod login;
 mod logout;
 mod open;
@@ -15,10 +16,12 @@ mod renew;
 mod restore;
 mod retry;
 mod revoke;
+mod uses;
 
 pub use expire::run as expire;
 pub use login::Admission;
 pub use refuse::Refused;
+pub use uses::run as count_uses;
 
 use crate::audit::Actor;
 use crate::clock::Clock;
@@ -29,13 +32,14 @@ use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// How long things last where policy does not say.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// After how long without a word from the provider access without a `ttl` ends.
     pub lapse: SignedDuration,
-    /// How long a sign-in lasts.
+    /// How long a sign-in lasts, where no role says less.
     pub session: SignedDuration,
 }
 
@@ -51,7 +55,13 @@ pub struct Rules {
 
 /// The verbs. Cheap to clone.
 #[derive(Clone)]
-pub struct Lifecycle(Arc<ArcSwap<Inner>>);
+pub struct Lifecycle(Arc<Shared>);
+
+struct Shared {
+    inner: ArcSwap<Inner>,
+    /// Held while uses are written down.
+    counting: Mutex<()>,
+}
 
 /// What one transaction goes by, from its beginning to its end.
 struct Inner {
@@ -94,18 +104,19 @@ pub enum Error {
 impl Lifecycle {
     /// The verbs over `store`, with `rules` deciding.
     pub fn new(store: Store, rules: Rules, own_host: String, clock: Clock) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Inner { store, rules, own_host, clock })))
+        let inner = ArcSwap::from_pointee(Inner { store, rules, own_host, clock });
+        Self(Arc::new(Shared { inner, counting: Mutex::default() }))
     }
 
     /// Lets `rules` decide from now on. What has begun goes by those that it began with.
     pub fn replace(&self, rules: Rules) {
         let before = self.inner();
         let (store, own_host, clock) = (before.store.clone(), before.own_host.clone(), before.clock.clone());
-        self.0.store(Arc::new(Inner { store, rules, own_host, clock }));
+        self.0.inner.store(Arc::new(Inner { store, rules, own_host, clock }));
     }
 
     fn inner(&self) -> Arc<Inner> {
-        self.0.load_full()
+        self.0.inner.load_full()
     }
 }
 

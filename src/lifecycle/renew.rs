@@ -1,7 +1,7 @@
 //! From what policy decided to the grants of one identity.
 
-use super::Inner;
-use crate::account::{Because, Grant, Terms};
+use super::{Inner, follow};
+use crate::account::Grant;
 use crate::names::{IdentityId, UserId};
 use crate::policy::Decision;
 use crate::store::{Error, Tx};
@@ -17,38 +17,17 @@ impl Inner {
         before: &[Grant],
         decision: &Decision,
     ) -> Result<Vec<Grant>, Error> {
-        let (now, lapse) = (tx.now(), self.rules.settings.lapse);
+        let (held, others): (Vec<_>, Vec<_>) =
+            before.iter().cloned().partition(|grant| grant.identity == identity);
         let policy = decision.policy.to_string();
-        let mut after = Vec::new();
-        for grant in before {
-            let is = |terms: &&Terms| terms.role == grant.terms.role && terms.app == grant.terms.app;
-            let renewed = if grant.identity != identity {
-                grant.clone()
-            } else if let Some(terms) = decision.granted().find(is) {
-                grant.clone().confirm(terms.clone(), now, lapse)
-            } else if decision.is_undecided(&grant.terms.role) {
-                // Unknown is neither empty nor unchanged: it keeps its end, and is not confirmed.
-                grant.clone().close_if_over(now)
-            } else {
-                grant.clone().finish(Because::Policy, now)
-            };
-            if renewed != *grant {
-                tx.save_grant(user, &renewed, Some(&policy)).await?;
-            }
-            after.push(renewed);
-        }
-        for terms in decision.granted() {
-            let held = |grant: &Grant| {
-                grant.identity == identity && grant.terms.role == terms.role && grant.terms.app == terms.app
-            };
-            if before.iter().any(held) {
-                continue;
-            }
-            if let Some(grant) = Grant::first(identity, terms.clone(), now, lapse) {
-                tx.save_grant(user, &grant, Some(&policy)).await?;
-                after.push(grant);
+        let mut after = follow::after_sign_in(identity, &held, decision, tx.now(), self.rules.settings.lapse);
+        // Those that were there come first; what is beyond them is new.
+        for (number, grant) in after.iter().enumerate() {
+            if held.get(number) != Some(grant) {
+                tx.save_grant(user, grant, Some(&policy)).await?;
             }
         }
+        after.extend(others);
         Ok(after)
     }
 }

@@ -20,26 +20,33 @@ use url::form_urlencoded::Serializer;
 pub(super) struct Start {
     #[serde(default)]
     to: String,
+    /// Whether the provider is to ask who it is, even if it or we know.
+    #[serde(default)]
+    again: bool,
 }
 
 /// On an app's host: binds what follows to this browser, and sends it to our own host.
 pub(super) async fn start(
     extract::State(deps): State,
     Extension(visit): Extension<Visit>,
-    Query(Start { to }): Query<Start>,
+    Query(Start { to, again }): Query<Start>,
     headers: HeaderMap,
 ) -> Response {
     let Some(app) = visit.app else { return redirect(&deps.own("/sign-in")) };
     let cookie = Cookie::nonce(deps.is_secure());
     // Tabs that start at the same time share the nonce, so that each can come back.
     let nonce = cookie.find(&headers).map_or_else(random_text, str::to_owned);
-    let query = Serializer::new(String::new())
+    let mut query = Serializer::new(String::new());
+    query
         .append_pair("app", app.as_str())
         .append_pair("host", &visit.host)
         .append_pair("to", &local_path(&to))
-        .append_pair("browser", &nonce_hash(&nonce))
-        .finish();
-    with_cookie(redirect(&deps.own(&format!("/sign-in?{query}"))), cookie.set(&nonce, ATTEMPT))
+        .append_pair("browser", &nonce_hash(&nonce));
+    if again {
+        query.append_pair("again", "true");
+    }
+    let sign_in = deps.own(&format!("/sign-in?{}", query.finish()));
+    with_cookie(redirect(&sign_in), cookie.set(&nonce, ATTEMPT))
 }
 
 #[derive(Deserialize)]

@@ -220,12 +220,9 @@ mod tests {
         ) {
             let (role, app) = ("guest".parse().unwrap(), "wiki".parse().unwrap());
             let terms = Terms {
-                role,
-                app,
-                groups: BTreeSet::new(),
-                attributes: BTreeMap::new(),
                 ttl: ttl.map(SignedDuration::from_secs),
                 until: until.map(|at| (Timestamp::from_second(at).unwrap(), "contract_end".to_owned())),
+                ..Terms::plain(role, app)
             };
             let end = end(&terms, Timestamp::UNIX_EPOCH).map(|(end, why)| (end.as_second(), why));
             prop_assert_eq!(end.map(|(end, _)| end), [ttl, until].into_iter().flatten().min());

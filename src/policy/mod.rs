@@ -153,12 +153,11 @@ impl Role {
             let filled =
                 access.attributes.iter().map(|(name, template)| Ok((name.clone(), template.fill(claims)?)));
             Ok(Terms {
-                role: self.name.clone(),
-                app: access.app.clone(),
                 groups: access.groups.clone(),
                 attributes: filled.collect::<Result<_, String>>()?,
                 ttl: self.ttl,
                 until: until.clone(),
+                ..Terms::plain(self.name.clone(), access.app.clone())
             })
         });
         terms.collect()

@@ -43,6 +43,11 @@ impl Sessions {
         }
         self.main.spawn(async move { store.session(&token).await }).await.map_err(|_| Unavailable)?
     }
+
+    /// Takes note that the person of `session` used `app` at `at`: in memory, to be written down later.
+    pub fn used(&self, session: &Session, app: &AppName, at: Timestamp) {
+        self.store.note_use(session, app, at);
+    }
 }
 
 impl Sessions {

@@ -1,8 +1,8 @@
-//! What changes without a record: leases, attempts, hand-overs. No statement here can touch people, access or
-//! sessions.
+//! What changes without a record: leases, attempts, hand-overs, last use. No statement here can touch people, access
+//! or sessions.
 
 use super::accounts::due;
-use super::{Due, Error, Failure, Store, parsed};
+use super::{Due, Error, Failure, Store, Use, parsed};
 use crate::account::Actual;
 use crate::names::{SignInId, TargetName};
 use crate::seal::sha256;
@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteExecutor, query};
 
 /// The statements that need no audit entry: see [`Store::bookkeep`].
 pub struct Books<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
 }
 
 /// A sign-in on its way from the login host to an app's host: single use, short-lived, bound to that host and to
@@ -82,6 +82,24 @@ impl<'a> Books<'a> {
             until: super::time(&row, "until")?,
         };
         Ok((handover.host == host && handover.browser == browser && now < handover.until).then_some(handover))
+    }
+
+    /// Writes down when apps were last used: of every grant of theirs that has not ended. No end hangs on these.
+    pub async fn used(&self, uses: &[Use]) -> Result<(), Error> {
+        let mut all = self.store.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for Use { identity, app, at, .. } in uses {
+            query(
+                "UPDATE grants SET last_used = $3
+                 WHERE identity = $1 AND app = $2 AND ended = 0 AND coalesce(last_used, 0) < $3",
+            )
+            .bind(identity.to_string())
+            .bind(app.as_str())
+            .bind(at.as_microsecond())
+            .execute(&mut *all)
+            .await?;
+        }
+        all.commit().await?;
+        Ok(())
     }
 
     /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. Disabling comes first, then

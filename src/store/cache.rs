@@ -1,6 +1,7 @@
 //! Sessions in memory. A commit that touches a person makes theirs stale; whoever holds one notices.
 
-use super::sessions::{Session, TokenHash};
+use super::session::Session;
+use super::sessions::TokenHash;
 use super::shelf::Shelves;
 use crate::names::UserId;
 use std::collections::HashMap;

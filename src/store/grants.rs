@@ -35,6 +35,9 @@ pub(super) fn grant(row: &SqliteRow) -> Result<Grant, Error> {
         identity: parsed(row, "identity")?,
         terms: json(row, "terms")?,
         first_granted: time(row, "first_granted")?,
+        renewed: time(row, "renewed")?,
+        opened: time(row, "opened")?,
+        last_used: maybe_time(row, "last_used")?,
         confirmed: time(row, "confirmed")?,
         extended_until: maybe_time(row, "extended_until")?,
         end: End { at: time(row, "until")?, because: json(row, "because")? },
@@ -75,10 +78,11 @@ impl Tx {
         policy: Option<&str>,
     ) -> Result<(), Error> {
         query(
-            "INSERT INTO grants (id, identity, role, app, terms, policy, first_granted, confirmed, extended_until, until, because, ended)
-             VALUES ($1, $2, $3, $4, $5, coalesce($6, ''), $7, $8, $9, $10, $11, $12)
+            "INSERT INTO grants (id, identity, role, app, terms, policy, first_granted, confirmed, extended_until, until,
+                because, ended, renewed, opened, last_used)
+             VALUES ($1, $2, $3, $4, $5, coalesce($6, ''), $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (identity, role, app) DO UPDATE SET terms = $5, policy = coalesce($6, policy), confirmed = $8,
-                extended_until = $9, until = $10, because = $11, ended = $12",
+                extended_until = $9, until = $10, because = $11, ended = $12, renewed = $13, opened = $14, last_used = $15",
         )
         .bind(grant.id.to_string())
         .bind(grant.identity.to_string())
@@ -92,6 +96,9 @@ impl Tx {
         .bind(grant.end.at.as_microsecond())
         .bind(serde_json::to_string(&grant.end.because)?)
         .bind(i64::from(grant.ended))
+        .bind(grant.renewed.as_microsecond())
+        .bind(grant.opened.as_microsecond())
+        .bind(grant.last_used.map(Timestamp::as_microsecond))
         .execute(&mut *self.inner)
         .await?;
         self.touch(user);

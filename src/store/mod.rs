@@ -2,7 +2,7 @@
 //!
 //! There are two ways to write. A [`Tx`] carries whatever concerns people, access and sessions, and can only end by
 //! [`Tx::commit`] with an audit entry: rows and record land together or not at all. [`Books`] hold leases,
-//! attempts and hand-overs; they have no statement that could touch the former.
+//! attempts, hand-overs and last use; they have no statement that could touch the former.
 //!
 //! A commit rings the bell, which wakes whoever waits for something to do, and makes the cached sessions of the
 //! people it touched stale.
@@ -15,10 +15,12 @@ mod files;
 mod grants;
 mod health;
 mod instance;
+mod session;
 mod sessions;
 mod shared;
 mod shelf;
 mod users;
+mod uses;
 
 pub use accounts::{AccountRow, Due, Failure, Look};
 pub use audit::AuditRow;
@@ -26,13 +28,15 @@ pub use books::{Books, Handover};
 pub use cache::Unavailable;
 pub use grants::GrantRow;
 pub use instance::Instance;
-pub use sessions::{Access, Account, Held, Person, Session, SessionRow, SignIn, TokenHash, token_hash};
+pub use session::{Access, Account, Held, Person, Session};
+pub use sessions::{SessionRow, SignIn, TokenHash, token_hash};
 pub use users::{Identity, User};
+pub use uses::Use;
 
 use crate::audit::Entry;
 use crate::clock::from_micros;
 use crate::identity::KeyError;
-use crate::names::UserId;
+use crate::names::{AppName, UserId};
 use crate::seal::{self, Sealer};
 use cache::Cache;
 use jiff::Timestamp;
@@ -47,6 +51,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use uses::Uses;
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +97,7 @@ struct Inner {
     reader: SqlitePool,
     cache: Cache,
     shared: Shared,
+    uses: Uses,
     sealer: Sealer,
     bell: watch::Sender<u64>,
     instance: Instance,
@@ -121,8 +127,8 @@ impl Store {
         let reader =
             SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         let (bell, _) = watch::channel(0);
-        let (cache, shared) = (Cache::new(), Shared::default());
-        Ok(Self(Arc::new(Inner { writer, reader, cache, shared, sealer, bell, instance, _lock: lock })))
+        let (cache, shared, uses) = (Cache::new(), Shared::default(), Uses::default());
+        Ok(Self(Arc::new(Inner { writer, reader, cache, shared, uses, sealer, bell, instance, _lock: lock })))
     }
 
     /// What this instance is: its id, its key, and the latest time that an earlier run has seen.
@@ -151,7 +157,23 @@ impl Store {
         Ok(Tx { inner, store: self.clone(), now, touched: Vec::new() })
     }
 
-    /// Leases, attempts and hand-overs.
+    /// Notes that the person of `session` used `app` at `at`; it is written down by whoever takes it. Cheap: for most
+    /// requests it is one look at the session.
+    pub fn note_use(&self, session: &Session, app: &AppName, at: Timestamp) {
+        self.0.uses.note(session, app, at);
+    }
+
+    /// The uses that were noted and not taken yet.
+    pub fn take_uses(&self) -> Vec<Use> {
+        self.0.uses.take()
+    }
+
+    /// Puts uses back that could not be written down.
+    pub fn put_back(&self, uses: impl IntoIterator<Item = Use>) {
+        uses.into_iter().for_each(|used| self.0.uses.put(used));
+    }
+
+    /// Leases, attempts, hand-overs and last use.
     pub fn bookkeep(&self) -> Books<'_> {
         Books::new(self)
     }
@@ -216,14 +238,14 @@ impl Tx {
 }
 
 fn migrator() -> Migrator {
-    let sql = include_str!("migrations/0001_first.sqlite.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        SqlStr::from_static(sql),
-        false,
-    )])
+    let migrations = [
+        (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
+        (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
+    ];
+    let migration = |(number, name, sql): (i64, &'static str, &'static str)| {
+        Migration::new(number, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    };
+    Migrator::with_migrations(migrations.into_iter().map(migration).collect())
 }
 
 /// A column that holds a value's text form.

@@ -1,16 +1,17 @@
 //! Sign-ins and the sessions that hang on them.
 
-use super::cache::{Mark, Unavailable};
+use super::cache::Unavailable;
 use super::grants::grant;
+use super::session::{Access, Account, Held, Person, Session};
+use super::uses::Noted;
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
-use crate::account::{Actual, Because, Desired};
-use crate::names::{
-    AppName, IdentityId, ProviderName, RoleName, SessionId, SignInId, TargetName, UserId, VaultId,
-};
+use crate::account::{Actual, Desired, Opening, Strength};
+use crate::names::{AppName, IdentityId, SessionId, SignInId, TargetName, UserId, VaultId};
 use crate::seal::sha256;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,105 +24,6 @@ pub fn token_hash(token: &str) -> TokenHash {
     sha256(&[b"session", token.as_bytes()])
 }
 
-/// A live sign-in on one host, with all that the gate needs to judge a request without asking anybody.
-#[derive(Debug)]
-pub struct Session {
-    /// Which session.
-    pub id: SessionId,
-    /// The sign-in it hangs on; revoking that ends all its sessions.
-    pub sign_in: SignInId,
-    /// Whose.
-    pub user: UserId,
-    /// The identity they signed in with: its grants are what the session opens.
-    pub identity: IdentityId,
-    /// The host whose cookie it is; it opens no other.
-    pub host: Arc<str>,
-    /// Who they are.
-    pub person: Person,
-    /// When the session itself ends.
-    pub until: Timestamp,
-    /// What they hold, and what they held, for each app.
-    pub access: Vec<Access>,
-    pub(crate) mark: Arc<Mark>,
-}
-
-impl Session {
-    /// Whether what it says still holds; a commit that touched its person makes it stale.
-    pub fn is_current(&self) -> bool {
-        !self.mark.is_stale()
-    }
-
-    /// Waits until it no longer holds.
-    pub async fn changed(&self) {
-        self.mark.stale().await;
-    }
-}
-
-/// A person as their identity provider names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The provider they signed in at, as the configuration calls it.
-    pub provider: ProviderName,
-    /// The provider's issuer.
-    pub issuer: Arc<str>,
-    /// The provider's subject.
-    pub sub: String,
-    /// What people call them.
-    pub display_name: Option<String>,
-    /// Their verified e-mail address.
-    pub email: Option<String>,
-}
-
-impl std::fmt::Display for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{}", self.sub, self.provider)
-    }
-}
-
-/// What one person has in one app.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// The app.
-    pub app: AppName,
-    /// Grants, ended ones too, so that a page can say when and why.
-    pub held: Vec<Held>,
-    /// The account behind it.
-    pub account: Account,
-}
-
-/// A grant as the gate sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// The role.
-    pub role: RoleName,
-    /// Half-open: at this moment it is over. Compared with the clock on every request.
-    pub until: Timestamp,
-    /// Why it ends, or ended, then.
-    pub because: Because,
-    /// Whether it was ended for good; then `until` is when. The clock cannot bring it back.
-    pub ended: bool,
-}
-
-impl Held {
-    /// Whether it opens anything at `now`.
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        !self.ended && now < self.until
-    }
-}
-
-/// How far the account in the app's target is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Account {
-    /// The app has no accounts of its own.
-    NotNeeded,
-    /// Being made, or made anew, or enabled; the person waits.
-    Preparing,
-    /// It exists and may be used; the target's own id.
-    Ready(String),
-    /// The target refused it; an operator sees why.
-    Stuck,
-}
-
 /// A sign-in to be written down.
 pub struct SignIn {
     /// Which.
@@ -132,6 +34,8 @@ pub struct SignIn {
     pub sid: Option<String>,
     /// The ID token: a hint for signing out at the provider. Kept sealed.
     pub id_token: SecretString,
+    /// How strongly the person signed in.
+    pub strength: Strength,
     /// When it ends by itself.
     pub until: Timestamp,
 }
@@ -162,15 +66,22 @@ impl Tx {
     pub async fn add_sign_in(&mut self, user: UserId, sign_in: &SignIn) -> Result<(), Error> {
         let id_token = sign_in.id_token.expose_secret().as_bytes();
         let id_token = self.store.sealer().seal(&id_token_purpose(sign_in.id), id_token)?;
-        query("INSERT INTO sign_ins (id, identity, sid, id_token, created, until) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(sign_in.id.to_string())
-            .bind(sign_in.identity.to_string())
-            .bind(&sign_in.sid)
-            .bind(id_token)
-            .bind(self.now.as_microsecond())
-            .bind(sign_in.until.as_microsecond())
-            .execute(&mut *self.inner)
-            .await?;
+        let Strength { acr, amr, auth_time } = &sign_in.strength;
+        query(
+            "INSERT INTO sign_ins (id, identity, sid, id_token, created, until, acr, amr, auth_time)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(sign_in.id.to_string())
+        .bind(sign_in.identity.to_string())
+        .bind(&sign_in.sid)
+        .bind(id_token)
+        .bind(self.now.as_microsecond())
+        .bind(sign_in.until.as_microsecond())
+        .bind(acr)
+        .bind(serde_json::to_string(amr)?)
+        .bind(auth_time.map(Timestamp::as_microsecond))
+        .execute(&mut *self.inner)
+        .await?;
         self.touch(user);
         Ok(())
     }
@@ -276,9 +187,9 @@ impl Store {
 
     async fn read_session(&self, token: &TokenHash, before: u64) -> Result<Read, Error> {
         let row = query(
-            "SELECT sessions.id, sessions.sign_in, sessions.host, sign_ins.until, identities.id AS identity,
-                identities.user, identities.provider, identities.issuer, identities.subject, identities.display_name,
-                identities.email
+            "SELECT sessions.id, sessions.sign_in, sessions.host, sign_ins.until, sign_ins.acr, sign_ins.amr,
+                sign_ins.auth_time, identities.id AS identity, identities.user, identities.provider,
+                identities.issuer, identities.subject, identities.display_name, identities.email
              FROM sessions JOIN sign_ins ON sign_ins.id = sessions.sign_in
                 JOIN identities ON identities.id = sign_ins.identity JOIN users ON users.id = identities.user
              WHERE sessions.token = $1 AND sign_ins.revoked IS NULL AND users.revoked IS NULL",
@@ -289,6 +200,8 @@ impl Store {
         let Some(row) = row else { return Ok(Read::Nobody) };
         let (user, identity) = (parsed(&row, "user")?, parsed(&row, "identity")?);
         let access = self.access(user, identity).await?;
+        let mut held = access.iter().flat_map(|access| &access.held);
+        let strength = held.any(|held| held.opening.asks_strength()).then(|| strength(&row)).transpose()?;
         let Some(mark) = self.0.cache.mark(user, before) else { return Ok(Read::Overtaken) };
         let shared = &self.0.shared;
         Ok(Read::Session(Box::new(Session {
@@ -300,18 +213,20 @@ impl Store {
             person: Person {
                 provider: shared.providers.of(parsed(&row, "provider")?),
                 issuer: shared.issuers.of(row.try_get::<&str, _>("issuer")?.into()),
-                sub: row.try_get("subject")?,
-                display_name: row.try_get("display_name")?,
-                email: row.try_get("email")?,
+                sub: row.try_get::<&str, _>("subject")?.into(),
+                display_name: row.try_get::<Option<&str>, _>("display_name")?.map(Box::from),
+                email: row.try_get::<Option<&str>, _>("email")?.map(Box::from),
             },
             until: time(&row, "until")?,
+            strength: strength.map(Box::new),
+            noted: Noted::never(&access),
             access,
             mark,
         })))
     }
 
     /// What an identity has, and had, in each app.
-    async fn access(&self, user: UserId, identity: IdentityId) -> Result<Vec<Access>, Error> {
+    async fn access(&self, user: UserId, identity: IdentityId) -> Result<Box<[Access]>, Error> {
         let accounts = self.accounts_of(user).await?;
         let rows = query("SELECT * FROM grants WHERE identity = $1 ORDER BY app, until")
             .bind(identity.to_string())
@@ -321,7 +236,7 @@ impl Store {
         for row in &rows {
             let grant = grant(row)?;
             let held = Held {
-                role: self.0.shared.roles.of(grant.terms.role),
+                opening: self.0.shared.openings.of(Arc::new(Opening::from(&grant.terms))),
                 until: grant.end.at,
                 because: grant.end.because,
                 ended: grant.ended,
@@ -345,7 +260,9 @@ impl Store {
             .map(|row| {
                 let active = matches!(json::<Desired>(row, "desired")?, Desired::Active(_));
                 let account = match json::<Actual>(row, "seen")? {
-                    Actual::Present(seen) if active && row.try_get("open")? => Account::Ready(seen.native_id),
+                    Actual::Present(seen) if active && row.try_get("open")? => {
+                        Account::Ready(seen.native_id.into())
+                    }
                     _ if row.try_get("stuck")? => Account::Stuck,
                     _ => Account::Preparing,
                 };
@@ -393,12 +310,17 @@ impl Store {
     }
 }
 
-/// The same in a vector without room to spare: a session lies in memory for long, and there may be a million. Not
-/// `shrink_to_fit`, after which an allocator may keep the block as it was.
-fn exact<T>(items: Vec<T>) -> Vec<T> {
+fn strength(row: &SqliteRow) -> Result<Strength, Error> {
+    let acr: Option<String> = row.try_get("acr")?;
+    Ok(Strength { acr, amr: json(row, "amr")?, auth_time: maybe_time(row, "auth_time")? })
+}
+
+/// The same without room to spare: a session lies in memory for long, and there may be a million. Not by shrinking,
+/// after which an allocator may keep the block as it was.
+fn exact<T>(items: Vec<T>) -> Box<[T]> {
     let mut exact = Vec::with_capacity(items.len());
     exact.extend(items);
-    exact
+    exact.into_boxed_slice()
 }
 
 enum Read {

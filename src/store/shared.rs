@@ -1,7 +1,8 @@
-//! What many sessions say alike (a host, an issuer, the names of apps and roles), each kept once. There are as many
+//! What many sessions say alike (a host, an issuer, the names of apps, what roles open), each kept once. There are as many
 //! as the configuration and the policies have, or once had.
 
-use crate::names::{AppName, ProviderName, RoleName};
+use crate::account::Opening;
+use crate::names::{AppName, ProviderName};
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ pub(super) struct Shared {
     pub(super) issuers: Once<Arc<str>>,
     pub(super) providers: Once<ProviderName>,
     pub(super) apps: Once<AppName>,
-    pub(super) roles: Once<RoleName>,
+    pub(super) openings: Once<Arc<Opening>>,
 }
 
 /// Values that are cheap to clone.

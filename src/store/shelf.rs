@@ -4,7 +4,8 @@
 //! less: whether a session was used within the last hour or two. It refuses to be a record of anything: what is
 //! swept away is read from the store when it is needed again.
 
-use super::sessions::{Session, TokenHash};
+use super::session::Session;
+use super::sessions::TokenHash;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -96,14 +97,15 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::Because;
+    use crate::account::{Because, Opening, Terms};
     use crate::store::{Access, Account, Held, Person, token_hash};
     use jiff::Timestamp;
 
     fn session() -> Arc<Session> {
         let [id, sign_in, user, identity] = std::array::from_fn(|_| uuid::Uuid::now_v7());
+        let terms = Terms::plain("reader".parse().unwrap(), "wiki".parse().unwrap());
         let held = Held {
-            role: "reader".parse().unwrap(),
+            opening: Arc::new(Opening::from(&terms)),
             until: Timestamp::UNIX_EPOCH,
             because: Because::Policy,
             ended: false,
@@ -117,16 +119,18 @@ mod tests {
             person: Person {
                 provider: "staff".parse().unwrap(),
                 issuer: "https://login.example.com".into(),
-                sub: "c-17".to_owned(),
+                sub: "c-17".into(),
                 display_name: None,
                 email: None,
             },
             until: Timestamp::UNIX_EPOCH,
-            access: vec![Access {
+            access: Box::new([Access {
                 app: "wiki".parse().unwrap(),
-                held: vec![held],
+                held: Box::new([held]),
                 account: Account::NotNeeded,
-            }],
+            }]),
+            strength: None,
+            noted: Default::default(),
             mark: Arc::default(),
         })
     }

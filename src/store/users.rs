@@ -55,7 +55,11 @@ macro_rules! identity {
     };
 }
 
-fn identity(row: &SqliteRow) -> Result<Identity, Error> {
+/// All identities of the people from one id to another, oldest first.
+pub(super) const IDENTITIES_BETWEEN: &str =
+    identity!(" WHERE identities.user BETWEEN $1 AND $2 ORDER BY identities.id");
+
+pub(super) fn identity(row: &SqliteRow) -> Result<Identity, Error> {
     Ok(Identity {
         id: parsed(row, "id")?,
         user: parsed(row, "user")?,

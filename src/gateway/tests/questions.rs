@@ -24,7 +24,7 @@ fn cookie() -> String {
 async fn asked() -> (Wiki, Front) {
     let wiki = Wiki::default();
     let front = Front::asked_by("127.0.0.0/8", wiki.open().await).await;
-    front.hold(vec![held("reader", 60)], Account::Ready("n-1".to_owned()));
+    front.hold(vec![held("reader", 60)], Account::Ready("n-1".into()));
     (wiki, front)
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Sends a request on a connection that stays, and reads the whole answer: its status and body.
-async fn on(stream: &mut TcpStream, line: &str, headers: &str) -> (u16, String) {
+pub(super) async fn on(stream: &mut TcpStream, line: &str, headers: &str) -> (u16, String) {
     stream.write_all(format!("{line} HTTP/1.1\r\n{headers}\r\n").as_bytes()).await.unwrap();
     let mut read = String::new();
     loop {

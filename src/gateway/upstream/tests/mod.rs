@@ -21,7 +21,7 @@ use crate::gateway::gate::Gate;
 use crate::gateway::headers::{self, Client, Cookies};
 use crate::gateway::listen::Timely;
 use crate::gateway::memo::Granted;
-use crate::gateway::testing::{HOST, app, at, gate};
+use crate::gateway::testing::{HERE, HOST, app, at, gate};
 use crate::gateway::tunnel::Tunnels;
 use crate::gateway::watch::Watch;
 use crate::page::Reader;
@@ -99,7 +99,8 @@ impl Way {
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<ToClient>, Infallible> {
         let route = self.app.route("/");
-        let wanted = Wanted { app: &self.app, route, rule: route.rule(&Method::GET), host: HOST };
+        let rule = route.rule(&Method::GET);
+        let wanted = Wanted { app: &self.app, route, rule, host: HOST, path: "/", address: HERE };
         let permit = authorize(None, wanted, at(0)).unwrap();
         let (gate, plan) = (self.gate.clone(), self.gate.gateway.live.plan());
         let (host, bound) = (HeaderValue::from_static(HOST), HOST.into());
@@ -113,7 +114,7 @@ impl Way {
             bound,
         });
         let (uri, method) = (request.uri().clone(), request.method().clone());
-        let watch = Watch { granted, gate, uri, method };
+        let watch = Watch { granted, gate, uri, method, client: HERE };
         let host = HeaderValue::from_static(HOST);
         let cookies = &headers::cookies(request.headers());
         let client = Client { address: &host, host: &host, https: false, request_id: &host, cookies };

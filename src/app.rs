@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::{admin, oidc, operations};
 use anyhow::Context;
 use fixed::Fixed;
-use plan::{Issuers, Standing, targets};
+use plan::{Issuers, Standing, groups, targets};
 use reload::Reload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,10 +72,16 @@ impl App {
         let told = Told::new(&metrics, clock.now());
         told.left_alone(&store, &config.targets).await;
 
-        let rules = Rules { policy: config.policy, targets: config.app_targets, settings: config.lifecycle };
+        let rules = Rules {
+            policy: config.policy,
+            groups: groups(&config.providers),
+            targets: config.app_targets,
+            settings: config.lifecycle,
+        };
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
+        tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
 
         let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
         tasks.spawn(provision::run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
@@ -149,7 +155,7 @@ impl App {
     /// Loads the configuration soon; log and metrics tell what came of it.
     pub fn reload(&self) {
         // Where there is no room for one more wish, those that wait find the same files.
-        let _ = self.reloads.try_send(oneshot::channel().0);
+        let _ = self.reloads.try_send(admin::Wish { confirm: None, answer: oneshot::channel().0 });
     }
 
     /// The gateway, for those who count.

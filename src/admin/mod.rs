@@ -5,7 +5,7 @@ mod orders;
 mod reads;
 mod reload;
 
-pub use reload::{Reloaded, Reloads};
+pub use reload::{Reloaded, Reloads, Wish};
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};

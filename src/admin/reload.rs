@@ -5,11 +5,25 @@ use crate::document::Mistakes;
 use crate::lifecycle::Error;
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-/// Takes wishes to load the configuration, and the place where to say what came of it.
-pub type Reloads = mpsc::Sender<oneshot::Sender<Reloaded>>;
+/// Takes wishes to load the configuration.
+pub type Reloads = mpsc::Sender<Wish>;
+
+/// Somebody wants the configuration to be loaded.
+pub struct Wish {
+    /// The version of a policy that may hold whoever loses access by it.
+    pub confirm: Option<String>,
+    /// Where to say what came of it.
+    pub answer: oneshot::Sender<Reloaded>,
+}
+
+/// What is said with a wish.
+#[derive(Deserialize)]
+pub(super) struct Words {
+    confirm: Option<String>,
+}
 
 /// What came of loading the configuration.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -26,10 +40,13 @@ pub struct Reloaded {
     pub report: String,
 }
 
-pub(super) async fn reload(State(deps): State<Deps>) -> Result<Json<Reloaded>, Failure> {
+pub(super) async fn reload(
+    State(deps): State<Deps>,
+    Json(Words { confirm }): Json<Words>,
+) -> Result<Json<Reloaded>, Failure> {
     let (answer, answered) = oneshot::channel();
     // Both ends fail only while the gateway stops.
     let stopping = || Error::Invalid("the gateway is stopping".to_owned());
-    deps.reloads.send(answer).await.map_err(|_| stopping())?;
+    deps.reloads.send(Wish { confirm, answer }).await.map_err(|_| stopping())?;
     Ok(Json(answered.await.map_err(|_| stopping())?))
 }

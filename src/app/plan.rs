@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::gateway::{self, Plan, Routes};
+use crate::identity::GroupsSettings;
 use crate::issuer::{self, Issuer};
 use crate::lifecycle::Lifecycle;
 use crate::names::{AppName, ProviderName, TargetName};
@@ -83,6 +84,13 @@ impl Standing {
         };
         settings.iter().map(issuer).collect()
     }
+}
+
+/// How each provider tells groups.
+pub(super) fn groups(
+    settings: &BTreeMap<ProviderName, issuer::Settings>,
+) -> BTreeMap<ProviderName, GroupsSettings> {
+    settings.iter().map(|(name, settings)| (name.clone(), settings.groups.clone())).collect()
 }
 
 /// The targets of `settings`; those whose settings are as `before` are the very same that are `running`.

@@ -4,9 +4,9 @@
 //! A reload is loaded and checked whole, then built whole, and only then put in place: nothing after that can fail.
 
 use super::fixed::Fixed;
-use super::plan::{Issuers, Standing, targets};
+use super::plan::{Issuers, Standing, groups, targets};
 use super::tell::Told;
-use crate::admin::Reloaded;
+use crate::admin::{Reloaded, Wish};
 use crate::config::{Config, Files, Loaded};
 use crate::document::{Mistake, Mistakes};
 use crate::gateway::Live;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -45,20 +45,17 @@ pub(super) struct Reload {
 
 impl Reload {
     /// Loads whenever a file changes or somebody wishes it, until `stop`.
-    pub(super) async fn run(
-        mut self,
-        mut wishes: mpsc::Receiver<oneshot::Sender<Reloaded>>,
-        stop: CancellationToken,
-    ) {
+    pub(super) async fn run(mut self, mut wishes: mpsc::Receiver<Wish>, stop: CancellationToken) {
         loop {
-            let answer = tokio::select! {
+            let wish = tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.files_changed() => None,
-                Some(answer) = wishes.recv() => Some(answer),
+                Some(wish) = wishes.recv() => Some(wish),
             };
-            let reloaded = self.reload().await;
+            let confirm = wish.as_ref().and_then(|wish| wish.confirm.as_deref());
+            let reloaded = self.reload(confirm).await;
             // Whoever wished it may have gone.
-            let _ = answer.map(|answer| answer.send(reloaded));
+            let _ = wish.map(|wish| wish.answer.send(reloaded));
         }
     }
 
@@ -82,7 +79,8 @@ impl Reload {
         }
     }
 
-    async fn reload(&mut self) -> Reloaded {
+    /// Loads the files; `confirm` is the version of a policy that may take access from many.
+    async fn reload(&mut self, confirm: Option<&str>) -> Reloaded {
         let (path, now) = (self.path.clone(), self.standing.clock.now());
         let upstreams = self.upstreams.clone();
         let mut loaded = match spawn_blocking(move || Loaded::read(&path, &upstreams, now)).await {
@@ -91,12 +89,18 @@ impl Reload {
         };
         self.files = loaded.files.clone();
         let holds = loaded.summary();
-        let restart = match loaded.config.take().map(|config| self.apply(config)) {
-            Some(Ok(restart)) => Some(restart),
-            Some(Err(error)) => {
-                loaded = self.broken(format!("cannot be put in place: {error:#}"));
-                None
-            }
+        let restart = match loaded.config.take() {
+            Some(config) => match self.apply(config, confirm).await {
+                Ok(restart) => Some(restart),
+                Err(NotApplied::TooMany(mistake)) => {
+                    loaded = self.wrong(*mistake);
+                    None
+                }
+                Err(NotApplied::Broken(error)) => {
+                    loaded = self.broken(format!("cannot be put in place: {error:#}"));
+                    None
+                }
+            },
             None => None,
         };
         match &restart {
@@ -112,34 +116,74 @@ impl Reload {
 
     /// What is said where it is not the files that are wrong.
     fn broken(&self, message: String) -> Loaded {
+        self.wrong(Mistake::of_file(&self.path.display().to_string(), message))
+    }
+
+    fn wrong(&self, mistake: Mistake) -> Loaded {
         let mut mistakes = Mistakes::default();
-        mistakes.push(Mistake::of_file(&self.path.display().to_string(), message));
+        mistakes.push(mistake);
         Loaded { files: self.files.clone(), mistakes, examples: Vec::new(), config: None }
+    }
+
+    /// Lets the policy of `rules` reach everybody, unless it takes access from too many and nobody confirms it.
+    async fn let_pass(&self, rules: &Rules, confirm: Option<&str>) -> Result<(), NotApplied> {
+        let lifecycle = &self.standing.lifecycle;
+        let version = rules.policy.version().to_string();
+        match lifecycle.effect_of(rules).await? {
+            Some(effect) if confirm != Some(&version) && !rules.settings.guard.lets_pass(&effect) => {
+                let file = self.path.display().to_string();
+                let mistake = Mistake::of_file(&file, format!("policy {version} {effect}"));
+                let hint = format!("if that is meant: guestpass reload --confirm {version}");
+                Err(NotApplied::TooMany(Box::new(mistake.hint(hint))))
+            }
+            _ => Ok(lifecycle.allow(rules).await?),
+        }
     }
 
     /// Puts `config` in place, but for what takes a restart; returns the keys of that.
     ///
     /// # Errors
-    /// Where something cannot be made; then nothing is changed.
-    fn apply(&mut self, config: Config) -> anyhow::Result<Vec<&'static str>> {
+    /// Where something cannot be made, or its policy takes access from too many; then nothing is changed.
+    async fn apply(
+        &mut self,
+        config: Config,
+        confirm: Option<&str>,
+    ) -> Result<Vec<&'static str>, NotApplied> {
         let restart = self.fixed.changed_in(&Fixed::of(&config));
         let issuers = self.standing.issuers(&config.providers, &self.issuers)?;
         let targets = targets(&config.targets, &self.target_settings, &self.targets.borrow())?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
+        let rules = Rules {
+            policy: config.policy,
+            groups: groups(&config.providers),
+            targets: config.app_targets,
+            settings: config.lifecycle,
+        };
+        self.let_pass(&rules, confirm).await?;
 
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.
         self.targets.send_replace(targets);
-        self.standing.lifecycle.replace(Rules {
-            policy: config.policy,
-            targets: config.app_targets,
-            settings: config.lifecycle,
-        });
+        self.standing.lifecycle.replace(rules);
         self.live.replace(plan);
         if let (Some(running), Some(newer)) = (&self.tls, &config.tls) {
             running.replace(newer);
         }
         (self.issuers, self.target_settings) = (issuers, config.targets);
         Ok(restart)
+    }
+}
+
+/// Why files that are right were not put in place.
+enum NotApplied {
+    /// Their policy takes access from more people than it may unasked.
+    TooMany(Box<Mistake>),
+    /// Something cannot be made.
+    Broken(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for NotApplied {
+    fn from(error: E) -> Self {
+        Self::Broken(error.into())
     }
 }
 

@@ -12,12 +12,17 @@ use std::process::ExitCode;
 pub(super) struct Reload {
     #[command(flatten)]
     form: Form,
+    /// Let the policy of this version hold, although it takes access from many
+    #[arg(long, value_name = "POLICY_VERSION")]
+    confirm: Option<String>,
 }
 
 impl Reload {
     pub(super) fn run(self) -> Done {
         let config = &self.form.at.config;
-        let answer = wait_for(async { Client::new(config)?.post("/reload", json!({})).await })?;
+        let answer = wait_for(async {
+            Client::new(config)?.post("/reload", json!({ "confirm": self.confirm })).await
+        })?;
         let applied = answer["applied"] == true;
         if self.form.json {
             println!("{answer}");

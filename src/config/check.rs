@@ -75,6 +75,7 @@ pub(super) fn check(
         lifecycle: lifecycle::Settings {
             lapse: settings.lapse.length(),
             session: settings.session.length.length(),
+            guard: settings.policy_guard,
         },
         providers: settings.providers,
         apps,

@@ -69,6 +69,9 @@ struct Settings {
     lapse: Span,
     #[serde(default)]
     session: SessionSettings,
+    /// How many people another policy may take access from unasked.
+    #[serde(default)]
+    policy_guard: lifecycle::Guard,
     providers: BTreeMap<ProviderName, issuer::Settings>,
     apps: BTreeMap<AppName, AppSettings>,
     /// The folder with the policy's files.

@@ -8,6 +8,7 @@ mod end;
 mod expire;
 mod extend;
 pub mod follow;
+mod guard;
 mod login;
 mod logout;
 mod open;
@@ -15,24 +16,30 @@ mod refuse;
 mod renew;
 mod restore;
 mod retry;
+mod revise;
 mod revoke;
+#[cfg(test)]
+mod tests;
 mod uses;
 
 pub use expire::run as expire;
+pub use guard::{Effect, Guard};
 pub use login::Admission;
 pub use refuse::Refused;
+pub use revise::run as revise;
 pub use uses::run as count_uses;
 
 use crate::audit::Actor;
 use crate::clock::Clock;
-use crate::names::{AppName, TargetName};
+use crate::identity::GroupsSettings;
+use crate::names::{AppName, ProviderName, TargetName};
 use crate::policy::Policy;
 use crate::store::{self, Store, Tx};
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// How long things last where policy does not say.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +48,16 @@ pub struct Settings {
     pub lapse: SignedDuration,
     /// How long a sign-in lasts, where no role says less.
     pub session: SignedDuration,
+    /// How many people another policy may take access from unasked.
+    pub guard: Guard,
 }
 
 /// By what everything is decided.
 pub struct Rules {
     /// Who gets what.
     pub policy: Policy,
+    /// How each provider tells groups.
+    pub groups: BTreeMap<ProviderName, GroupsSettings>,
     /// Where the accounts of each app live; an app without an entry has none.
     pub targets: BTreeMap<AppName, TargetName>,
     /// How long things last.
@@ -59,6 +70,8 @@ pub struct Lifecycle(Arc<Shared>);
 
 struct Shared {
     inner: ArcSwap<Inner>,
+    /// Rung when other rules hold.
+    replaced: Notify,
     /// Held while uses are written down.
     counting: Mutex<()>,
 }
@@ -70,6 +83,8 @@ struct Inner {
     /// The host of our own pages.
     own_host: String,
     clock: Clock,
+    /// Whether the guard has let these rules pass, or somebody has said that they are meant.
+    let_pass: bool,
 }
 
 /// An operator, and why they act.
@@ -104,15 +119,16 @@ pub enum Error {
 impl Lifecycle {
     /// The verbs over `store`, with `rules` deciding.
     pub fn new(store: Store, rules: Rules, own_host: String, clock: Clock) -> Self {
-        let inner = ArcSwap::from_pointee(Inner { store, rules, own_host, clock });
-        Self(Arc::new(Shared { inner, counting: Mutex::default() }))
+        let inner = ArcSwap::from_pointee(Inner { store, rules, own_host, clock, let_pass: false });
+        Self(Arc::new(Shared { inner, replaced: Notify::new(), counting: Mutex::default() }))
     }
 
-    /// Lets `rules` decide from now on. What has begun goes by those that it began with.
+    /// Lets `rules` decide from now on, which the guard has let pass. What has begun goes by those that it began with.
     pub fn replace(&self, rules: Rules) {
         let before = self.inner();
         let (store, own_host, clock) = (before.store.clone(), before.own_host.clone(), before.clock.clone());
-        self.0.inner.store(Arc::new(Inner { store, rules, own_host, clock }));
+        self.0.inner.store(Arc::new(Inner { store, rules, own_host, clock, let_pass: true }));
+        self.0.replaced.notify_waiters();
     }
 
     fn inner(&self) -> Arc<Inner> {

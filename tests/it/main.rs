@@ -17,6 +17,7 @@ mod listeners;
 mod operations;
 mod operators;
 mod outage;
+mod policy_change;
 mod raw;
 mod reload;
 mod sign_in;

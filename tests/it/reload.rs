@@ -315,29 +315,6 @@ async fn whatever_file_is_taken_away_nothing_opens() {
 }
 
 #[tokio::test]
-async fn another_policy_reaches_people_when_they_sign_in() {
-    let house = House::open().await;
-    let carla = house.guest(CARLA).await;
-    carla.get(&house.echo_url).await.unwrap();
-    house.settled().await;
-    house.change(POLICY, "groups: [readers]", "groups: [visitors]");
-    house.change(
-        POLICY,
-        "gets: { notes: { groups: [visitors] }, echo: {} }",
-        "gets: { notes: { groups: [visitors] } }",
-    );
-    applied(&house).await;
-    assert_eq!(carla.xhr(&house.echo_url).await.unwrap().status, StatusCode::OK);
-    assert_eq!(house.account().await.groups, ["readers"]);
-
-    let again = house.guest(CARLA).await;
-    assert_eq!(again.get(&house.echo_url).await.unwrap().status, StatusCode::FORBIDDEN);
-    assert_eq!(carla.xhr(&house.echo_url).await.unwrap().status, StatusCode::FORBIDDEN);
-    house.account_becomes(|account| account.groups == ["visitors"]).await;
-    house.finish().await;
-}
-
-#[tokio::test]
 async fn a_client_secret_is_changed_while_people_are_signing_in() {
     let house = House::open().await;
     house.guest(CARLA).await;

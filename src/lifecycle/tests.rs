@@ -1,0 +1,282 @@
+//! Uses and other policies, over a store of their own: what the front door cannot show is looked at here.
+
+use super::follow::after_reload;
+use super::*;
+use crate::account::{Because, Grant, Renew, Terms};
+use crate::document::Mistakes;
+use crate::identity::{ClaimSet, Claims};
+use crate::names::{GrantId, IdentityId, UserId};
+use crate::policy::Known;
+use crate::session::Session;
+use crate::store::{SignIn, token_hash};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const LAPSE: SignedDuration = SignedDuration::from_hours(30 * 24);
+const TOKEN: &str = "a-token";
+
+fn start() -> Timestamp {
+    "2026-03-02T09:00:00Z".parse().unwrap()
+}
+
+/// `guests` and `staff` get a role of that name in the wiki, for so long.
+fn policy(roles: &[(&str, &str)]) -> Policy {
+    let role = |(name, ttl): &(&str, &str)| {
+        format!(
+            "  {name}: {{ who: {{ provider: staff, groups: {{ any: [{name}] }} }}, gets: {{ wiki: {{}} }}, for: {{ ttl: {ttl} }} }}\n"
+        )
+    };
+    let text = format!("version: 1\nroles:\n{}", roles.iter().map(role).collect::<String>());
+    let known = Known {
+        providers: [("staff".parse().unwrap())].into_iter().collect(),
+        apps: [("wiki".parse().unwrap())].into_iter().collect(),
+    };
+    let mut mistakes = Mistakes::default();
+    Policy::parse(&[("policy.yaml".to_owned(), text)], &known, &mut mistakes)
+        .unwrap_or_else(|| panic!("{mistakes}"))
+}
+
+fn rules(policy: Policy) -> Rules {
+    let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
+    Rules { policy, groups: BTreeMap::new(), targets: BTreeMap::new(), settings }
+}
+
+fn claims(sub: &str, groups: Value) -> Claims {
+    let values = json!({ "sub": sub, "groups": groups });
+    let values = values.as_object().unwrap().clone();
+    Claims::supposed(ClaimSet::new("staff".parse().unwrap(), values, &GroupsSettings::default()))
+}
+
+/// People who are known, and the verbs.
+struct Place {
+    store: Store,
+    clock: Clock,
+    lifecycle: Lifecycle,
+}
+
+impl Place {
+    async fn new(policy: Policy) -> Self {
+        let clock = Clock::turned(start());
+        let store = Store::for_tests(clock.now()).await;
+        let lifecycle =
+            Lifecycle::new(store.clone(), rules(policy), "access.example.com".to_owned(), clock.clone());
+        Self { store, clock, lifecycle }
+    }
+
+    /// Somebody who is signed in and holds this.
+    async fn guest(&self, terms: Terms) -> (UserId, GrantId) {
+        let claims = claims("c-17", json!(["guests"]));
+        let mut tx = self.store.begin(self.clock.now()).await.unwrap();
+        let vault = tx.vault(&claims.subject().issuer, &claims.subject().sub).await.unwrap();
+        let user = tx.add_user(vault).await.unwrap();
+        let identity = tx.save_identity(user, &claims).await.unwrap();
+        let grant = Grant::first(identity, terms, tx.now(), LAPSE).unwrap();
+        tx.save_grant(user, &grant, Some("a policy")).await.unwrap();
+        let id = crate::names::SignInId::random();
+        let until = tx.now() + DAY * 400;
+        let id_token = "".to_owned().into();
+        let sign_in = SignIn { id, identity, sid: None, id_token, strength: Default::default(), until };
+        tx.add_sign_in(user, &sign_in).await.unwrap();
+        tx.add_session(id, "wiki.example.com", &token_hash(TOKEN)).await.unwrap();
+        tx.commit(&entry()).await.unwrap();
+        (user, grant.id)
+    }
+
+    async fn session(&self) -> Arc<Session> {
+        self.store.session(&token_hash(TOKEN)).await.unwrap().unwrap()
+    }
+
+    /// A request by whoever has the session.
+    async fn uses(&self) {
+        self.store.note_use(&*self.session().await, &"wiki".parse().unwrap(), self.clock.now());
+    }
+
+    async fn grant(&self, id: GrantId) -> Grant {
+        self.store.begin(self.clock.now()).await.unwrap().grant(id).await.unwrap().unwrap().1
+    }
+
+    async fn record(&self) -> Vec<String> {
+        let rows = self.store.audit(1, 1000).await.unwrap();
+        rows.iter().map(|row| row.leaf["what"]["event"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn entry() -> crate::audit::Entry {
+    crate::audit::Entry {
+        event: crate::audit::Event::PersonRestored,
+        actor: Actor::Clock,
+        cause: "a test".to_owned(),
+        person: None,
+        policy: None,
+        personal: json!({}),
+    }
+}
+
+fn terms() -> Terms {
+    Terms::plain("guests".parse().unwrap(), "wiki".parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_use_of_what_hangs_on_none_is_a_date_and_no_more() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(terms()).await;
+    let session = place.session().await;
+    place.uses().await;
+    place.lifecycle.count_uses().await.unwrap();
+    let used = place.grant(grant).await;
+    assert_eq!((used.last_used, used.end.at), (Some(start()), start() + LAPSE));
+    assert!(session.is_current() && place.record().await.is_empty());
+
+    // Within the hour it is not noted again.
+    place.clock.advance(HOUR - SignedDuration::from_secs(1));
+    place.uses().await;
+    assert_eq!(place.store.take_uses(), []);
+    place.clock.advance(SignedDuration::from_secs(1));
+    place.uses().await;
+    place.lifecycle.count_uses().await.unwrap();
+    assert_eq!(place.grant(grant).await.last_used, Some(start() + HOUR));
+}
+
+#[tokio::test]
+async fn a_use_puts_off_the_ends_that_hang_on_it_and_is_recorded_once_for_each_step() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let by_request = Terms { ttl: Some(DAY * 2), renew: Renew::Request, idle: Some(DAY), ..terms() };
+    let (_, grant) = place.guest(by_request).await;
+    let session = place.session().await;
+    place.clock.advance(HOUR * 20);
+    place.uses().await;
+    place.lifecycle.count_uses().await.unwrap();
+    assert!(!session.is_current(), "the gate goes by the old end");
+    assert_eq!(place.grant(grant).await.end.at, start() + HOUR * 44);
+    // A session that was read anew notes a use anew; too soon to be written.
+    place.clock.advance(SignedDuration::from_mins(59));
+    place.uses().await;
+    place.lifecycle.count_uses().await.unwrap();
+    assert_eq!(place.record().await, ["access_prolonged"]);
+    assert_eq!(place.grant(grant).await.end.because, Because::Idle(DAY));
+}
+
+#[tokio::test]
+async fn what_is_in_memory_is_counted_before_an_end_is_written_down() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(Terms { idle: Some(DAY), ..terms() }).await;
+    place.clock.advance(DAY - SignedDuration::from_secs(1));
+    place.uses().await;
+    place.clock.advance(SignedDuration::from_secs(2));
+    let stop = CancellationToken::new();
+    let expiry = tokio::spawn(super::expire(place.lifecycle.clone(), stop.clone()));
+    let mut bell = place.store.bell();
+    bell.changed().await.unwrap();
+    let last = start() + DAY - SignedDuration::from_secs(1);
+    assert_eq!((place.grant(grant).await.end.at, place.grant(grant).await.ended), (last + DAY, false));
+    // Nobody comes, and it ends.
+    place.clock.advance(DAY);
+    while !place.grant(grant).await.ended {
+        bell.changed().await.unwrap();
+    }
+    assert_eq!(place.record().await, ["access_prolonged", "access_ended"]);
+    stop.cancel();
+    expiry.await.unwrap();
+}
+
+#[tokio::test]
+async fn at_the_stop_uses_are_written_down_too() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(terms()).await;
+    place.uses().await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    super::count_uses(place.lifecycle.clone(), stop).await;
+    assert_eq!(place.grant(grant).await.last_used, Some(start()));
+}
+
+#[tokio::test]
+async fn what_was_let_pass_and_cut_short_is_carried_on_at_the_next_start() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(Terms { ttl: Some(DAY * 30), ..terms() }).await;
+    let mut strict = rules(policy(&[("staff", "30d")]));
+    strict.settings.guard = serde_json::from_value(json!({ "people": "0%", "at-least": 1 })).unwrap();
+    let effect = place.lifecycle.effect_of(&strict).await.unwrap().unwrap();
+    assert_eq!(
+        (effect.people, effect.losing.into_iter().collect::<Vec<_>>()),
+        (1, vec!["c-17@staff".to_owned()])
+    );
+
+    let run = async |lifecycle: &Lifecycle| {
+        let stop = CancellationToken::new();
+        let run = tokio::spawn(super::revise(lifecycle.clone(), stop.clone()));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        stop.cancel();
+        run.await.unwrap();
+    };
+    let again = |rules: Rules| {
+        Lifecycle::new(place.store.clone(), rules, "access.example.com".to_owned(), place.clock.clone())
+    };
+    // A start with files that were changed meanwhile is held back.
+    let started = again(strict);
+    run(&started).await;
+    assert!(place.grant(grant).await.is_live(start()));
+    // Confirmed, and killed before anybody was reached; the guard is not asked twice.
+    let version = started.inner().rules.policy.version().to_string();
+    place.store.bookkeep().allow_policy(&version).await.unwrap();
+    for _ in 0..2 {
+        run(&started).await;
+        let ended = place.grant(grant).await;
+        assert_eq!((ended.ended, ended.end.because), (true, Because::Policy));
+        assert_eq!(place.record().await, ["access_revised"]);
+        assert_eq!(place.store.policy().await.unwrap(), (Some(version.clone()), true));
+    }
+}
+
+#[tokio::test]
+async fn a_session_lasts_no_longer_than_the_strictest_role_allows() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let inner = place.lifecycle.inner();
+    let grant = |session: Option<i64>, ended| {
+        let session = session.map(SignedDuration::from_secs);
+        let terms = Terms { session, ..terms() };
+        Grant { ended, ..Grant::first(IdentityId::random(), terms, start(), LAPSE).unwrap() }
+    };
+    let length = |grants: &[Grant]| inner.session_for(grants.iter(), start()).as_secs();
+    assert_eq!(length(&[grant(None, false)]), 12 * 3600);
+    assert_eq!(length(&[grant(Some(900), false), grant(Some(1800), false), grant(Some(60), true)]), 900);
+    assert_eq!(length(&[grant(Some(1_000_000), false)]), 12 * 3600);
+}
+
+proptest! {
+    /// Whatever another policy says, it opens nothing, confirms nothing, and done twice is done once.
+    #[test]
+    fn another_policy_opens_nothing_and_vouches_for_nobody(
+        held in prop::collection::vec((prop::sample::select(vec!["guests", "staff"]), 1_i64..40, any::<bool>()), 0..4),
+        roles in prop::collection::vec((prop::sample::select(vec!["guests", "staff"]), 1_u8..40), 0..3),
+        groups in prop::option::of(prop::collection::vec(prop::sample::select(vec!["guests", "staff"]), 0..2)),
+        now in 0_i64..40,
+    ) {
+        let mut named: BTreeMap<&str, String> = BTreeMap::new();
+        named.insert("nobody", "1d".to_owned());
+        named.extend(roles.into_iter().map(|(role, days)| (role, format!("{days}d"))));
+        let named: Vec<_> = named.iter().map(|(role, ttl)| (*role, ttl.as_str())).collect();
+        let policy = policy(&named);
+        let now = start() + DAY * i32::try_from(now).unwrap();
+        let before: Vec<Grant> = held.into_iter().map(|(role, ttl, ended)| {
+            let ttl = Some(DAY * i32::try_from(ttl).unwrap());
+            let terms = Terms { role: role.parse().unwrap(), ttl, ..terms() };
+            Grant { ended, ..Grant::first(IdentityId::random(), terms, start(), LAPSE).unwrap() }
+        }).collect();
+        let claims = claims("c-17", groups.map_or(Value::Null, |groups| json!(groups)));
+        let after = after_reload(claims.set(), &before, &policy, now, LAPSE);
+        prop_assert_eq!(after.len(), before.len());
+        for (old, new) in before.iter().zip(&after) {
+            prop_assert!(old.is_live(now) || new == old, "what had ended was touched");
+            prop_assert_eq!((old.confirmed, old.first_granted, old.renewed), (new.confirmed, new.first_granted, new.renewed));
+            let told = claims.set().get("groups").is_some();
+            let named = policy.roles().any(|role| *role == old.terms.role);
+            prop_assert!(told || !named || new == old, "unknown is not empty");
+        }
+        prop_assert_eq!(after_reload(claims.set(), &after, &policy, now, LAPSE), after);
+    }
+}

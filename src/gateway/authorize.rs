@@ -314,52 +314,52 @@ mod tests {
         let strong = json!({ "acr": ["gold"], "max_age": "PT10M" });
         let (inside, outside): (IpAddr, _) = ("10.1.2.3".parse().unwrap(), HERE);
         let mut in_office = limited("reader", 10_000, office.clone());
-        let judge = |held: &[Held], strength: Option<Strength>, address, now| {
-            let mut guest = session(held.to_vec(), Account::NotNeeded);
+        let judge = |held: &[&Held], strength: Option<Strength>, address, now| {
+            let mut guest = session(held.iter().copied().cloned().collect(), Account::NotNeeded);
             guest.strength = strength.map(Box::new);
             until(judge_at("/", address, Some(guest), Rule::AnyRole, now))
         };
         let limit = |limit| Err(Refusal::Limited(limit));
-        assert_eq!(judge(&[in_office.clone()], None, inside, 0), Ok(at(3600)));
-        assert_eq!(judge(&[in_office.clone()], None, outside, 0), limit(Limit::Network));
+        assert_eq!(judge(&[&in_office], None, inside, 0), Ok(at(3600)));
+        assert_eq!(judge(&[&in_office], None, outside, 0), limit(Limit::Network));
         let next = Some(at(23 * 3600));
-        assert_eq!(judge(&[in_office.clone()], None, inside, 3600), limit(Limit::OutsideHours { next }));
+        assert_eq!(judge(&[&in_office], None, inside, 3600), limit(Limit::OutsideHours { next }));
         in_office.until = at(100);
-        assert_eq!(judge(&[in_office.clone()], None, inside, 0), Ok(at(100)));
+        assert_eq!(judge(&[&in_office], None, inside, 0), Ok(at(100)));
 
         let gold = |seconds| {
             let auth_time = Some(at(seconds));
             Some(Strength { acr: Some("gold".to_owned()), auth_time, ..Strength::default() })
         };
         let step_up = limited("editor", 10_000, strong);
-        assert_eq!(judge(&[step_up.clone()], gold(-60), outside, 0), Ok(at(540)));
-        assert_eq!(judge(&[step_up.clone()], gold(-600), outside, 0), limit(Limit::TooLongAgo));
-        assert_eq!(judge(&[step_up.clone()], None, outside, 0), limit(Limit::Acr));
+        assert_eq!(judge(&[&step_up], gold(-60), outside, 0), Ok(at(540)));
+        assert_eq!(judge(&[&step_up], gold(-600), outside, 0), limit(Limit::TooLongAgo));
+        assert_eq!(judge(&[&step_up], None, outside, 0), limit(Limit::Acr));
         // Whichever holds longer counts; of what keeps them out, what they can mend.
-        assert_eq!(judge(&[in_office.clone(), step_up.clone()], gold(0), inside, 0), Ok(at(600)));
+        assert_eq!(judge(&[&in_office, &step_up], gold(0), inside, 0), Ok(at(600)));
         assert_eq!(
-            judge(&[step_up, in_office, held("owner", -1)], gold(-600), outside, 0),
+            judge(&[&step_up, &in_office, &held("owner", -1)], gold(-600), outside, 0),
             limit(Limit::TooLongAgo)
         );
-        assert_eq!(judge(&[limited("reader", 0, office), held("owner", 50)], None, outside, 0), Ok(at(50)));
+        assert_eq!(judge(&[&limited("reader", 0, office), &held("owner", 50)], None, outside, 0), Ok(at(50)));
     }
 
     #[test]
     fn a_role_with_routes_opens_those_and_never_what_a_rule_keeps_for_others() {
         let auditor = partial("auditor", 50, &["/reports", "/admin/log"]);
-        let judge = |held: &[Held], rule: &Rule, path| {
-            let guest = session(held.to_vec(), Account::NotNeeded);
+        let judge = |held: &[&Held], rule: &Rule, path| {
+            let guest = session(held.iter().copied().cloned().collect(), Account::NotNeeded);
             until(judge_at(path, HERE, Some(guest), rule.clone(), 0))
         };
         let (any, editors) = (Rule::AnyRole, rule(&["editor"]));
-        assert_eq!(judge(&[auditor.clone()], &any, "/reports/2026"), Ok(at(50)));
-        assert_eq!(judge(&[auditor.clone()], &any, "/"), Err(Refusal::NoRole));
-        assert_eq!(judge(&[auditor.clone()], &editors, "/admin/log"), Err(Refusal::NoRole));
-        assert_eq!(judge(&[auditor.clone(), held("reader", 10)], &any, "/"), Ok(at(10)));
-        assert_eq!(judge(&[auditor.clone(), held("reader", 10)], &any, "/reports"), Ok(at(50)));
+        assert_eq!(judge(&[&auditor], &any, "/reports/2026"), Ok(at(50)));
+        assert_eq!(judge(&[&auditor], &any, "/"), Err(Refusal::NoRole));
+        assert_eq!(judge(&[&auditor], &editors, "/admin/log"), Err(Refusal::NoRole));
+        assert_eq!(judge(&[&auditor, &held("reader", 10)], &any, "/"), Ok(at(10)));
+        assert_eq!(judge(&[&auditor, &held("reader", 10)], &any, "/reports"), Ok(at(50)));
         let over = Err(Refusal::Ended { at: at(-1), because: Because::Policy });
-        assert_eq!(judge(&[auditor.clone(), held("reader", -1)], &any, "/"), over);
-        assert_eq!(judge(&[auditor], &Rule::SignedIn, "/"), Ok(at(1_000_000)));
+        assert_eq!(judge(&[&auditor, &held("reader", -1)], &any, "/"), over);
+        assert_eq!(judge(&[&auditor], &Rule::SignedIn, "/"), Ok(at(1_000_000)));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use super::follow::after_reload;
 use super::*;
-use crate::account::{Because, Grant, Renew, Terms};
+use crate::account::{Because, Grant, Renew, Strength, Terms};
 use crate::document::Mistakes;
 use crate::identity::{ClaimSet, Claims};
 use crate::names::{GrantId, IdentityId, UserId};
@@ -245,6 +245,40 @@ async fn a_session_lasts_no_longer_than_the_strictest_role_allows() {
     assert_eq!(length(&[grant(None, false)]), 12 * 3600);
     assert_eq!(length(&[grant(Some(900), false), grant(Some(1800), false), grant(Some(60), true)]), 900);
     assert_eq!(length(&[grant(Some(1_000_000), false)]), 12 * 3600);
+}
+
+#[tokio::test]
+async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let values = json!({ "sub": "c-17", "groups": ["guests"], "acr": "gold", "amr": "otp", "auth_time": 1_772_000_000 });
+    let values = values.as_object().unwrap().clone();
+    let claims =
+        Claims::supposed(ClaimSet::new("staff".parse().unwrap(), values, &GroupsSettings::default()));
+    let admission = place.lifecycle.login(&claims, &"".to_owned().into(), None).await.unwrap();
+    let Admission::Admitted { token, .. } = admission else { panic!("{admission:?}") };
+    let session = async || place.store.session(&token_hash(&token)).await.unwrap().unwrap();
+    let user = session().await.user;
+    assert!(session().await.strength.is_none(), "nothing asks for it");
+
+    let mut tx = place.store.begin(start()).await.unwrap();
+    let mut grant = tx.grants(user).await.unwrap().remove(0);
+    grant.terms.only = vec![serde_json::from_value(json!({ "acr": ["gold"] })).unwrap()];
+    tx.save_grant(user, &grant, None).await.unwrap();
+    tx.commit(&entry()).await.unwrap();
+    let auth_time = Timestamp::from_second(1_772_000_000).ok();
+    let expected = Strength { acr: Some("gold".to_owned()), amr: vec!["otp".to_owned()], auth_time };
+    assert_eq!(session().await.strength(), &expected);
+}
+
+#[tokio::test]
+async fn no_operator_extends_beyond_the_longest_life() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(Terms { ttl: Some(DAY), at_most: Some(DAY * 3), ..terms() }).await;
+    let order = Order { operator: "olga".to_owned(), why: "a test".to_owned() };
+    let refused = place.lifecycle.extend(grant, start() + DAY * 4, &order).await.unwrap_err();
+    assert_eq!(refused.to_string(), "role guests lasts for 3d at the most, until 2026-03-05T09:00:00Z");
+    place.lifecycle.extend(grant, start() + DAY * 2, &order).await.unwrap();
+    assert_eq!(place.grant(grant).await.end.at, start() + DAY * 2);
 }
 
 proptest! {

@@ -20,6 +20,7 @@ mod session;
 mod sessions;
 mod shared;
 mod shelf;
+mod tables;
 mod users;
 mod uses;
 
@@ -43,11 +44,10 @@ use crate::seal::{self, Sealer};
 use cache::Cache;
 use jiff::Timestamp;
 use shared::Shared;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, SqlStr, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        migrator().run(&writer).await?;
+        tables::migrator().run(&writer).await?;
         let instance = Instance::load(&writer, &sealer, now).await?;
         let reader =
             SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
@@ -237,17 +237,6 @@ impl Tx {
         });
         finish.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
-}
-
-fn migrator() -> Migrator {
-    let migrations = [
-        (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
-        (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
-    ];
-    let migration = |(number, name, sql): (i64, &'static str, &'static str)| {
-        Migration::new(number, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
-    };
-    Migrator::with_migrations(migrations.into_iter().map(migration).collect())
 }
 
 /// A column that holds a value's text form.

@@ -1,0 +1,80 @@
+//! The tables, as one version after the other made them.
+
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
+    (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
+];
+
+/// Brings a store up to date.
+pub(super) fn migrator() -> Migrator {
+    up_to(MIGRATIONS.len())
+}
+
+/// The first so many of them.
+fn up_to(count: usize) -> Migrator {
+    let migration = |(number, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(*number, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().take(count).map(migration).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Renew, Strength};
+    use crate::seal::{Sealer, random_text};
+    use crate::store::{Store, token_hash};
+    use jiff::Timestamp;
+    use sqlx::query;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    /// What the first version wrote of somebody who is signed in and holds a role.
+    const BEFORE: &str = r#"
+        INSERT INTO vaults VALUES ('0198f0e0-0000-7000-8000-000000000001', x'01', NULL);
+        INSERT INTO users VALUES ('0198f0e0-0000-7000-8000-000000000002', '0198f0e0-0000-7000-8000-000000000001', 0, NULL);
+        INSERT INTO identities VALUES ('0198f0e0-0000-7000-8000-000000000003', '0198f0e0-0000-7000-8000-000000000002',
+            'staff', 'https://login.example.com', 'c-17', NULL, NULL, '{}', 5);
+        INSERT INTO grants VALUES ('0198f0e0-0000-7000-8000-000000000004', '0198f0e0-0000-7000-8000-000000000003',
+            'reader', 'wiki', '{"role":"reader","app":"wiki","groups":[],"attributes":{},"ttl":"PT720H","until":null}',
+            '000000000000', 3000000, 5000000, NULL, 9000000, '{"ttl":"PT720H"}', 0);
+        INSERT INTO sign_ins VALUES ('0198f0e0-0000-7000-8000-000000000005', '0198f0e0-0000-7000-8000-000000000003',
+            NULL, NULL, 0, 9000000, NULL);
+    "#;
+
+    #[tokio::test]
+    async fn what_an_earlier_version_wrote_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("guestpass.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        up_to(1).run(&pool).await.unwrap();
+        sqlx::raw_sql(BEFORE).execute(&pool).await.unwrap();
+        query(
+            "INSERT INTO sessions VALUES ('0198f0e0-0000-7000-8000-000000000006',
+                '0198f0e0-0000-7000-8000-000000000005', 'wiki.example.com', $1, 0)",
+        )
+        .bind(&token_hash("a-token")[..])
+        .execute(&pool)
+        .await
+        .unwrap();
+        pool.close().await;
+
+        let sealer = Sealer::from_master(&random_text()).unwrap();
+        let store = Store::open(&path, sealer, Timestamp::UNIX_EPOCH).await.unwrap();
+        let session = store.session(&token_hash("a-token")).await.unwrap().unwrap();
+        let held = &session.access[0].held[0];
+        assert_eq!((held.role().as_str(), held.until), ("reader", Timestamp::from_second(9).unwrap()));
+        assert!(!held.opening.is_partial() && held.opening.only.is_empty());
+        assert_eq!(session.strength(), &Strength::default());
+        let mut tx = store.begin(Timestamp::UNIX_EPOCH).await.unwrap();
+        let grant = tx.grants(session.user).await.unwrap().remove(0);
+        let second = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!((grant.first_granted, grant.renewed, grant.opened), (second(3), second(3), second(5)));
+        assert_eq!((grant.last_used, grant.terms.renew), (None, Renew::Never));
+        assert_eq!(store.policy().await.unwrap(), (None, false));
+    }
+}

@@ -48,9 +48,10 @@ impl Lifecycle {
         id_token: &SecretString,
         app: Option<&AppName>,
     ) -> Result<Admission, Error> {
+        let mut tx = self.inner().begin().await?;
+        // Asked after that, since it may have waited: whom another policy has reached already, it does not miss.
         let inner = self.inner();
-        let now = inner.clock.now();
-        let mut tx = inner.store.begin(now).await?;
+        let now = tx.now();
         let subject = claims.subject();
         let known = tx.identity_of(subject).await?;
         let vault = tx.vault(&subject.issuer, &subject.sub).await?;

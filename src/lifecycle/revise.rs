@@ -69,7 +69,7 @@ impl Lifecycle {
 
 impl Inner {
     /// Carries the policy that holds out on everybody, if that has not been done, and may be.
-    async fn reach_everybody(&self) -> Result<(), Error> {
+    pub(super) async fn reach_everybody(&self) -> Result<(), Error> {
         let version = self.rules.policy.version().to_string();
         let (allowed, followed) = self.store.policy().await?;
         let allowed = allowed.as_deref() == Some(&*version);
@@ -89,6 +89,7 @@ impl Inner {
                 return Ok(());
             }
         }
+        // This waits for its turn among those who write, so every sign-in by older rules is over and will be seen.
         self.store.bookkeep().allow_policy(&version).await?;
         let (mut after, mut revised) = (None, 0);
         loop {

@@ -206,25 +206,16 @@ async fn what_was_let_pass_and_cut_short_is_carried_on_at_the_next_start() {
         (1, vec!["c-17@staff".to_owned()])
     );
 
-    let run = async |lifecycle: &Lifecycle| {
-        let stop = CancellationToken::new();
-        let run = tokio::spawn(super::revise(lifecycle.clone(), stop.clone()));
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        stop.cancel();
-        run.await.unwrap();
-    };
-    let again = |rules: Rules| {
-        Lifecycle::new(place.store.clone(), rules, "access.example.com".to_owned(), place.clock.clone())
-    };
     // A start with files that were changed meanwhile is held back.
-    let started = again(strict);
-    run(&started).await;
+    let (store, clock) = (place.store.clone(), place.clock.clone());
+    let started = Lifecycle::new(store, strict, "access.example.com".to_owned(), clock).inner();
+    started.reach_everybody().await.unwrap();
     assert!(place.grant(grant).await.is_live(start()));
     // Confirmed, and killed before anybody was reached; the guard is not asked twice.
-    let version = started.inner().rules.policy.version().to_string();
+    let version = started.rules.policy.version().to_string();
     place.store.bookkeep().allow_policy(&version).await.unwrap();
     for _ in 0..2 {
-        run(&started).await;
+        started.reach_everybody().await.unwrap();
         let ended = place.grant(grant).await;
         assert_eq!((ended.ended, ended.end.because), (true, Because::Policy));
         assert_eq!(place.record().await, ["access_revised"]);

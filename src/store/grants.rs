@@ -21,6 +21,8 @@ pub struct GrantRow {
     pub role: RoleName,
     /// When it was granted for the first time.
     pub first_granted: Timestamp,
+    /// When it was last used, as far as that is written down.
+    pub last_used: Option<Timestamp>,
     /// When it ends, or ended.
     pub until: Timestamp,
     /// Why then.
@@ -146,6 +148,7 @@ impl Store {
                     app: grant.terms.app,
                     role: grant.terms.role,
                     first_granted: grant.first_granted,
+                    last_used: grant.last_used,
                     until: grant.end.at,
                     because: grant.end.because,
                     ended: grant.ended,

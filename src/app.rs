@@ -2,6 +2,7 @@
 
 mod fixed;
 mod plan;
+mod preview;
 mod reload;
 mod tell;
 mod traffic;
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
 use crate::gateway::listen::{self, Drain, Entrance, Listener, Patience};
 use crate::gateway::{self, AccessLog, Assertions, Gateway, Live};
-use crate::lifecycle::{self, Lifecycle, Rules};
+use crate::lifecycle::{self, Lifecycle};
 use crate::metrics::Metrics;
 use crate::provision::{self, Targets};
 use crate::session::Sessions;
@@ -18,7 +19,7 @@ use crate::store::Store;
 use crate::{admin, oidc, operations};
 use anyhow::Context;
 use fixed::Fixed;
-use plan::{Issuers, Standing, groups, targets};
+use plan::{Issuers, Standing, rules, targets};
 use reload::Reload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,12 +73,7 @@ impl App {
         let told = Told::new(&metrics, clock.now());
         told.left_alone(&store, &config.targets).await;
 
-        let rules = Rules {
-            policy: config.policy,
-            groups: groups(&config.providers),
-            targets: config.app_targets,
-            settings: config.lifecycle,
-        };
+        let rules = rules(config.policy, &config.providers, config.app_targets, config.lifecycle);
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
@@ -155,7 +151,7 @@ impl App {
     /// Loads the configuration soon; log and metrics tell what came of it.
     pub fn reload(&self) {
         // Where there is no room for one more wish, those that wait find the same files.
-        let _ = self.reloads.try_send(admin::Wish { confirm: None, answer: oneshot::channel().0 });
+        let _ = self.reloads.try_send(admin::Wish::Reload { confirm: None, answer: oneshot::channel().0 });
     }
 
     /// The gateway, for those who count.

@@ -1,6 +1,8 @@
 //! Names that operators choose and ids that we draw. Each has a type, so that none stands in for another.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -58,6 +60,16 @@ macro_rules! names {
             }
         }
 
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,62}$" })
+            }
+        }
+
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -75,6 +87,8 @@ names! {
     ProviderName;
     /// A role of the policy.
     RoleName;
+    /// A rule of the policy that takes away: a denial, or a separation of duties.
+    RuleName;
 }
 
 /// A random id (UUID version 7: sortable by the time it was drawn) of one kind of thing.

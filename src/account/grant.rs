@@ -4,9 +4,10 @@ use super::end::{Because, End};
 use super::terms::{Renew, Terms};
 use crate::names::{GrantId, IdentityId};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A role that one identity holds, or held, in one app.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Which grant: one for each (identity, role, app), for ever.
     pub id: GrantId,

@@ -19,6 +19,6 @@ pub use grant::Grant;
 pub use hours::{NotAZone, Zone};
 pub use limits::{Circumstances, Limit, Limits, judge_all};
 pub use opening::Opening;
-pub use step::{Actual, Seen, Step, next_step};
+pub use step::{Actual, Seen, Step, all_steps, next_step};
 pub use strength::Strength;
 pub use terms::{Renew, Terms};

@@ -5,12 +5,15 @@ use super::limits::{Circumstances, Limit, Limits, judge_all};
 use super::terms::Terms;
 use crate::names::RoleName;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 /// What the terms of a grant say of each request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Opening {
     /// The role.
     pub role: RoleName,
+    /// The policy that gave it last, by its version.
+    pub policy: Arc<str>,
     /// All of these must hold.
     pub only: Vec<Limits>,
     /// Prefixes of paths, without a slash at the end; everywhere if there are none.
@@ -19,22 +22,22 @@ pub struct Opening {
     pub use_counts_every: Option<SignedDuration>,
 }
 
-impl From<&Terms> for Opening {
-    fn from(terms: &Terms) -> Self {
+impl Opening {
+    /// What `terms` open that this version of the policy gave.
+    pub fn new(terms: &Terms, policy: &str) -> Self {
         let prefix = |route: &String| route.strip_suffix('/').unwrap_or(route).to_owned();
         let routes: Vec<String> = terms.routes.iter().map(prefix).collect();
         // One that is all of the app says nothing of its own.
         let everywhere = routes.iter().any(String::is_empty);
         Self {
             role: terms.role.clone(),
+            policy: policy.into(),
             only: terms.only.clone(),
             routes: if everywhere { Vec::new() } else { routes },
             use_counts_every: terms.use_counts_every(),
         }
     }
-}
 
-impl Opening {
     /// Whether it opens a part of the app only.
     pub fn is_partial(&self) -> bool {
         !self.routes.is_empty()
@@ -71,10 +74,8 @@ mod tests {
     fn a_prefix_ends_at_a_segment() {
         let opening = |routes: &[&str]| {
             let routes = routes.iter().map(|route| (*route).to_owned()).collect();
-            Opening::from(&Terms {
-                routes,
-                ..Terms::plain("auditor".parse().unwrap(), "wiki".parse().unwrap())
-            })
+            let plain = Terms::plain("auditor".parse().unwrap(), "wiki".parse().unwrap());
+            Opening::new(&Terms { routes, ..plain }, "5f0c1b2a9e47")
         };
         let reports = opening(&["/reports", "/a/b/"]);
         for (path, reached) in [

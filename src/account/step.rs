@@ -114,14 +114,23 @@ fn looks_like(seen: &Seen, profile: &Profile) -> bool {
         && profile.attributes.iter().all(|(name, wanted)| attribute(name) == wanted)
 }
 
-#[cfg(test)]
+/// All steps from `actual` to `desired`, if the target does as it is told; the id of an account that is yet to be made is
+/// empty.
+pub fn all_steps(desired: &Desired, actual: &Actual) -> Vec<Step> {
+    let (mut actual, mut steps) = (actual.clone(), Vec::new());
+    while let Some(step) = next_step(desired, &actual) {
+        actual = actual.after(&step);
+        steps.push(step);
+    }
+    steps
+}
+
 impl Actual {
     /// What a faithful target makes of `step`.
     pub(crate) fn after(mut self, step: &Step) -> Self {
         if let Step::Create(profile) = step {
-            assert_eq!(self, Self::Absent, "created what was there");
             let mut seen = Seen {
-                native_id: "u-1".into(),
+                native_id: String::new(),
                 active: true,
                 user_name: String::new(),
                 display_name: None,
@@ -146,7 +155,6 @@ impl Actual {
     }
 }
 
-#[cfg(test)]
 impl Seen {
     fn set(&mut self, profile: &Profile) {
         self.user_name.clone_from(&profile.user_name);

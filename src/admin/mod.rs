@@ -2,13 +2,16 @@
 //! through the running gateway, so that the bell rings and the cache hears.
 
 mod orders;
+mod plan;
 mod reads;
 mod reload;
 
+pub use plan::{Planned, PlannedAccount, PlannedCall};
 pub use reload::{Reloaded, Reloads, Wish};
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};
+use crate::names::UserId;
 use crate::socket;
 use crate::store::Store;
 use anyhow::Context;
@@ -46,8 +49,11 @@ pub fn router(deps: Deps) -> Router {
         .route("/grants/{id}/end", post(orders::end_grant))
         .route("/grants/{id}/extend", post(orders::extend))
         .route("/sessions/{id}/revoke", post(orders::revoke_session))
+        .route("/people/{person}/claims", get(reads::claims))
         .route("/people/{person}/revoke", post(orders::revoke))
         .route("/people/{person}/restore", post(orders::restore))
+        .route("/known", get(reads::known))
+        .route("/plan", post(plan::plan))
         .route("/reload", post(reload::reload))
         .with_state(deps)
 }
@@ -69,6 +75,17 @@ pub async fn run(listener: UnixListener, deps: Deps, stop: CancellationToken) {
     if let Err(error) = served.await {
         tracing::error!(%error, "the operators' socket failed");
     }
+}
+
+/// A person by their id, or as `subject@provider`: subjects may hold an `@`, names of providers never do.
+async fn find(deps: &Deps, person: &str) -> Result<UserId, Failure> {
+    if let Ok(id) = person.parse() {
+        return Ok(id);
+    }
+    let missing = || Error::NotFound("person", person.to_owned());
+    let (sub, provider) = person.rsplit_once('@').ok_or_else(missing)?;
+    let identity = deps.store.find_identity(provider, sub).await?;
+    Ok(identity.ok_or_else(missing)?.user)
 }
 
 /// Why an order was not carried out, for an operator to read.

@@ -1,8 +1,8 @@
 //! What operators change.
 
-use super::{Deps, Failure};
+use super::{Deps, Failure, find};
 use crate::lifecycle::{Error, Order};
-use crate::names::{AccountId, GrantId, SignInId, UserId};
+use crate::names::{AccountId, GrantId, SignInId};
 use axum::Json;
 use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
@@ -92,15 +92,4 @@ pub(super) async fn restore(
     let user = find(&deps, &person).await?;
     deps.lifecycle.restore(user, &words.order()).await?;
     done()
-}
-
-/// A person by their id, or as `subject@provider`: subjects may hold an `@`, names of providers never do.
-async fn find(deps: &Deps, person: &str) -> Result<UserId, Failure> {
-    if let Ok(id) = person.parse() {
-        return Ok(id);
-    }
-    let missing = || Error::NotFound("person", person.to_owned());
-    let (sub, provider) = person.rsplit_once('@').ok_or_else(missing)?;
-    let identity = deps.store.find_identity(provider, sub).await?;
-    Ok(identity.ok_or_else(missing)?.user)
 }

@@ -1,10 +1,14 @@
 //! What is.
 
-use super::{Deps, Failure};
-use crate::store::{AccountRow, AuditRow, GrantRow, Identity, SessionRow};
+use super::{Deps, Failure, find};
+use crate::lifecycle::{Error, compare};
+use crate::names::{ProviderName, UserId};
+use crate::store::{AccountRow, AuditRow, GrantRow, Holder, Identity, SessionRow};
 use axum::Json;
-use axum::extract::{Query, State};
-use serde::Deserialize;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 type Answer<T> = Result<Json<Vec<T>>, Failure>;
 
@@ -22,6 +26,40 @@ pub(super) async fn sessions(State(deps): State<Deps>) -> Answer<SessionRow> {
 
 pub(super) async fn people(State(deps): State<Deps>) -> Answer<Identity> {
     Ok(Json(deps.store.people().await?))
+}
+
+/// What a provider said last of an identity.
+#[derive(Serialize)]
+pub(super) struct Known {
+    provider: ProviderName,
+    claims: Map<String, Value>,
+    confirmed: Timestamp,
+}
+
+pub(super) async fn claims(State(deps): State<Deps>, Path(person): Path<String>) -> Answer<Known> {
+    let user = find(&deps, &person).await?;
+    let known = |identity: Identity| Known {
+        provider: identity.provider,
+        claims: identity.claims,
+        confirmed: identity.confirmed,
+    };
+    let known: Vec<_> = deps.store.identities(user).await?.into_iter().map(known).collect();
+    if known.is_empty() { Err(Error::NotFound("person", person).into()) } else { Ok(Json(known)) }
+}
+
+/// A page of everybody who is known.
+#[derive(Deserialize)]
+pub(super) struct People {
+    after: Option<UserId>,
+}
+
+/// How many people are on a page.
+const PEOPLE: u32 = 500;
+
+/// Everybody with their claims and grants, a page of people at a time: of each, all identities.
+pub(super) async fn known(State(deps): State<Deps>, Query(page): Query<People>) -> Answer<compare::Known> {
+    let people = deps.store.reading().known(page.after, PEOPLE).await?;
+    Ok(Json(people.into_iter().flat_map(Holder::known).collect()))
 }
 
 /// A page of the record.

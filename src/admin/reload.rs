@@ -1,6 +1,6 @@
 //! An operator wants the files as they are now to hold.
 
-use super::{Deps, Failure};
+use super::{Deps, Failure, Planned};
 use crate::document::Mistakes;
 use crate::lifecycle::Error;
 use axum::Json;
@@ -8,15 +8,23 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-/// Takes wishes to load the configuration.
+/// Takes wishes that need the configuration.
 pub type Reloads = mpsc::Sender<Wish>;
 
-/// Somebody wants the configuration to be loaded.
-pub struct Wish {
-    /// The version of a policy that may hold whoever loses access by it.
-    pub confirm: Option<String>,
-    /// Where to say what came of it.
-    pub answer: oneshot::Sender<Reloaded>,
+/// What somebody wants of the configuration.
+pub enum Wish {
+    /// That it is loaded, and holds.
+    Reload {
+        /// The version of a policy that may hold whoever loses access by it.
+        confirm: Option<String>,
+        /// Where to say what came of it.
+        answer: oneshot::Sender<Reloaded>,
+    },
+    /// To know what it would do.
+    Plan {
+        /// Where to say it, or why nobody can.
+        answer: oneshot::Sender<Result<Planned, String>>,
+    },
 }
 
 /// What is said with a wish.
@@ -47,6 +55,6 @@ pub(super) async fn reload(
     let (answer, answered) = oneshot::channel();
     // Both ends fail only while the gateway stops.
     let stopping = || Error::Invalid("the gateway is stopping".to_owned());
-    deps.reloads.send(Wish { confirm, answer }).await.map_err(|_| stopping())?;
+    deps.reloads.send(Wish::Reload { confirm, answer }).await.map_err(|_| stopping())?;
     Ok(Json(answered.await.map_err(|_| stopping())?))
 }

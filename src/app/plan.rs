@@ -2,10 +2,10 @@
 
 use crate::clock::Clock;
 use crate::gateway::{self, Plan, Routes};
-use crate::identity::GroupsSettings;
 use crate::issuer::{self, Issuer};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{self, Lifecycle, Rules};
 use crate::names::{AppName, ProviderName, TargetName};
+use crate::policy::Policy;
 use crate::provision::Targets;
 use crate::provision::connectors::scim::{self, Scim};
 use crate::session::Sessions;
@@ -86,11 +86,15 @@ impl Standing {
     }
 }
 
-/// How each provider tells groups.
-pub(super) fn groups(
-    settings: &BTreeMap<ProviderName, issuer::Settings>,
-) -> BTreeMap<ProviderName, GroupsSettings> {
-    settings.iter().map(|(name, settings)| (name.clone(), settings.groups.clone())).collect()
+/// By what everything is decided, where the providers are these.
+pub(super) fn rules(
+    policy: Policy,
+    providers: &BTreeMap<ProviderName, issuer::Settings>,
+    targets: BTreeMap<AppName, TargetName>,
+    settings: lifecycle::Settings,
+) -> Rules {
+    let groups = providers.iter().map(|(name, settings)| (name.clone(), settings.groups.clone()));
+    Rules { policy, groups: groups.collect(), targets, settings }
 }
 
 /// The targets of `settings`; those whose settings are as `before` are the very same that are `running`.

@@ -4,7 +4,7 @@
 //! A reload is loaded and checked whole, then built whole, and only then put in place: nothing after that can fail.
 
 use super::fixed::Fixed;
-use super::plan::{Issuers, Standing, groups, targets};
+use super::plan::{Issuers, Standing, rules, targets};
 use super::tell::Told;
 use crate::admin::{Reloaded, Wish};
 use crate::config::{Config, Files, Loaded};
@@ -52,10 +52,14 @@ impl Reload {
                 () = self.files_changed() => None,
                 Some(wish) = wishes.recv() => Some(wish),
             };
-            let confirm = wish.as_ref().and_then(|wish| wish.confirm.as_deref());
-            let reloaded = self.reload(confirm).await;
-            // Whoever wished it may have gone.
-            let _ = wish.map(|wish| wish.answer.send(reloaded));
+            // Whoever wished something may have gone.
+            match wish {
+                None => drop(self.reload(None).await),
+                Some(Wish::Reload { confirm, answer }) => {
+                    drop(answer.send(self.reload(confirm.as_deref()).await))
+                }
+                Some(Wish::Plan { answer }) => drop(answer.send(self.preview().await)),
+            }
         }
     }
 
@@ -153,12 +157,7 @@ impl Reload {
         let issuers = self.standing.issuers(&config.providers, &self.issuers)?;
         let targets = targets(&config.targets, &self.target_settings, &self.targets.borrow())?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
-        let rules = Rules {
-            policy: config.policy,
-            groups: groups(&config.providers),
-            targets: config.app_targets,
-            settings: config.lifecycle,
-        };
+        let rules = rules(config.policy, &config.providers, config.app_targets, config.lifecycle);
         self.let_pass(&rules, confirm).await?;
 
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.

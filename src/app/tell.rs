@@ -64,7 +64,7 @@ impl Told {
             tracing::error!(hint, "{mistake}");
         }
         for failed in loaded.examples.iter().filter(|example| !example.passed()) {
-            let CaseOutcome { file, line, differences } = failed;
+            let CaseOutcome { file, line, differences, .. } = failed;
             tracing::error!("{file}:{line}: example does not hold: {}", differences.join("; "));
         }
         tracing::error!("configuration not reloaded: what held goes on");

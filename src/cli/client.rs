@@ -20,7 +20,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(config: &Path) -> anyhow::Result<Self> {
-        Ok(Self { socket: config::socket(config)? })
+        Ok(Self { socket: config::whereabouts(config)?.socket })
+    }
+
+    /// Whether a gateway answers at all.
+    pub(super) async fn is_there(&self) -> bool {
+        UnixStream::connect(&self.socket).await.is_ok()
     }
 
     /// Asks for what is at `path`.

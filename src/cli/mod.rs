@@ -4,10 +4,12 @@ mod accounts;
 mod audit;
 mod check;
 mod client;
+mod comparison;
 mod demo;
 mod grants;
 mod init;
 mod people;
+mod plan;
 mod policy;
 mod reload;
 mod serve;
@@ -38,6 +40,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Let the running gateway go by the files as they are now
     Reload(reload::Reload),
+    /// Tell what a reload would do: to people, and to accounts in apps; change nothing
+    Plan(plan::Plan),
     /// Work on policies
     Policy(policy::Policy),
     /// Accounts in apps: list, try again
@@ -60,8 +64,9 @@ impl Command {
             Verb::Init(command) => command.run(),
             Verb::Check(command) => return command.run(),
             Verb::Serve(command) => return command.run(),
-            Verb::Policy(command) => return command.run(),
+            Verb::Policy(command) => command.run(),
             Verb::Reload(command) => command.run(),
+            Verb::Plan(command) => command.run(),
             Verb::Accounts(command) => command.run(),
             Verb::Grants(command) => command.run(),
             Verb::Sessions(command) => command.run(),

@@ -13,6 +13,7 @@ use crate::policy::{Known, Policy};
 use crate::provision::connectors::scim;
 use crate::seal::Sealer;
 use crate::{issuer, seal};
+use http::Method;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -229,9 +230,21 @@ fn check_app(
     Some(app)
 }
 
-/// A route that asks for a role which nobody can get is shut to everybody, and not by intent.
+/// A route that asks for a role which nobody can get, or an app that no role opens, is shut to everybody, and not by
+/// intent.
 fn check_routes(apps: &BTreeMap<AppName, Arc<gateway::App>>, policy: &Policy, tell: &mut Tell<'_>) {
     for (name, app) in apps {
+        let opens = |role: &RoleName| policy.opens(role, name);
+        let asks = |rule: &gateway::Rule| matches!(rule, gateway::Rule::AnyRole | gateway::Rule::Roles(_));
+        let asked_for = app.rules().any(|(.., rule)| asks(rule)) || asks(app.route("/").rule(&Method::GET));
+        if asked_for && !policy.roles().any(opens) {
+            let message = format!("nobody can enter app \"{name}\": no role opens it");
+            tell.warn(
+                &["apps", name.as_str()],
+                message,
+                &format!("give it in a role: gets: {{ {name}: {{}} }}"),
+            );
+        }
         for (prefix, method, rule) in app.rules() {
             let gateway::Rule::Roles(roles) = rule else { continue };
             let prefix = if prefix.is_empty() { "/" } else { prefix };
@@ -244,6 +257,11 @@ fn check_routes(apps: &BTreeMap<AppName, Arc<gateway::App>>, policy: &Policy, te
                     None => "roles are named in the policies".to_owned(),
                 };
                 tell.hint(&at, format!("no policy has a role \"{role}\""), &hint);
+            }
+            let known = |role: &&RoleName| policy.roles().any(|known| known == *role);
+            for role in roles.iter().filter(known).filter(|role| !opens(role)) {
+                let message = format!("role \"{role}\" does not open app \"{name}\", and so no route of it");
+                tell.warn(&at, message, &format!("let the role give it: gets: {{ {name}: {{}} }}"));
             }
         }
     }

@@ -7,27 +7,27 @@ mod check;
 mod files;
 mod listen;
 mod loaded;
+mod policies;
 mod tell;
 
 pub use files::Files;
 pub use loaded::{Loaded, count, failures, report};
+pub use policies::{Policies, policy_files};
 
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
 use crate::gateway::listen::settings::{Connections, Entry, Listen, Shutdown, TlsFiles};
 use crate::gateway::listen::{Tls, TrustedProxy};
-use crate::identity::GroupsSettings;
 use crate::issuer;
 use crate::lifecycle;
 use crate::names::{AppName, ProviderName, TargetName};
-use crate::policy::{CaseOutcome, Known, Policy};
+use crate::policy::{CaseOutcome, Policy};
 use crate::provision::connectors::scim;
 use crate::seal::Sealer;
 use crate::span::Span;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -202,12 +202,20 @@ impl Config {
     }
 }
 
-/// The operators' socket of the gateway that runs with the configuration at `path`. Nothing else of the file is
-/// looked at: an operator must get through even while somebody is editing it.
+/// Where a gateway is found, and what it keeps.
+pub struct Whereabouts {
+    /// The operators' socket.
+    pub socket: PathBuf,
+    /// The SQLite file.
+    pub store: PathBuf,
+}
+
+/// Where the gateway is that runs with the configuration at `path`. Nothing else of the file is looked at: an operator
+/// must get through even while somebody is editing it.
 ///
 /// # Errors
 /// Where the file cannot be read, is not YAML, or does not name a store.
-pub fn socket(path: &Path) -> anyhow::Result<PathBuf> {
+pub fn whereabouts(path: &Path) -> anyhow::Result<Whereabouts> {
     #[derive(Deserialize)]
     struct Where {
         store: String,
@@ -217,52 +225,9 @@ pub fn socket(path: &Path) -> anyhow::Result<PathBuf> {
     let found = read(path, &mut Files::default(), &mut mistakes)
         .and_then(|document| document.read::<Where>(&mut mistakes));
     let found = found.ok_or_else(|| anyhow::anyhow!("{}", mistakes.to_string().trim_end()))?;
-    let store = found.store.strip_prefix("sqlite:").unwrap_or(&found.store);
-    let socket = found.admin.unwrap_or_else(|| Path::new(store).with_extension("sock"));
-    Ok(folder(path).join(socket))
-}
-
-/// What `policy` commands need: no secret is looked at, so they run where there is none.
-pub struct Policies {
-    /// Who gets what.
-    pub policy: Policy,
-    /// How each provider tells groups.
-    pub groups: BTreeMap<ProviderName, GroupsSettings>,
-}
-
-impl Policies {
-    /// Reads the policies that the configuration at `path` names.
-    ///
-    /// # Errors
-    /// Every mistake in the policies, and those of the configuration that keep them from being read.
-    pub fn load(path: &Path, mistakes: &mut Mistakes) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Named {
-            providers: BTreeMap<ProviderName, Provider>,
-            apps: BTreeMap<AppName, IgnoredAny>,
-            policies: PathBuf,
-        }
-        #[derive(Deserialize)]
-        struct Provider {
-            #[serde(default)]
-            groups: GroupsSettings,
-        }
-        let files = &mut Files::default();
-        let document = read(path, files, mistakes)?;
-        let named = document.read::<Named>(mistakes)?;
-        let known = Known {
-            providers: named.providers.keys().cloned().collect(),
-            apps: named.apps.into_keys().collect(),
-        };
-        let policy = check::read_policies(
-            &folder(path).join(named.policies),
-            &known,
-            files,
-            &mut Tell { document: &document, mistakes },
-        )?;
-        let groups = named.providers.into_iter().map(|(name, provider)| (name, provider.groups)).collect();
-        Some(Self { policy, groups })
-    }
+    let store = Path::new(found.store.strip_prefix("sqlite:").unwrap_or(&found.store));
+    let socket = found.admin.unwrap_or_else(|| store.with_extension("sock"));
+    Ok(Whereabouts { socket: folder(path).join(socket), store: folder(path).join(store) })
 }
 
 fn read(path: &Path, files: &mut Files, mistakes: &mut Mistakes) -> Option<Document> {

@@ -22,6 +22,8 @@ pub enum Severity {
     Error,
     /// Works, but probably not as meant.
     Warning,
+    /// Is right, and easily overlooked.
+    Note,
 }
 
 /// One mistake. Its `Display` is the short form, `file:line:column: message`.
@@ -87,11 +89,18 @@ impl Mistake {
         self
     }
 
+    /// Makes it a note.
+    pub fn note(mut self) -> Self {
+        self.severity = Severity::Note;
+        self
+    }
+
     /// The long form: the source line with the place marked, and the hint.
     pub fn render(&self) -> String {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         };
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len() + 2);
@@ -129,12 +138,16 @@ impl Mistakes {
 
     /// How many errors there are; warnings do not count.
     pub fn errors(&self) -> usize {
-        self.0.iter().filter(|mistake| mistake.severity == Severity::Error).count()
+        self.count(Severity::Error)
     }
 
-    /// How many warnings there are.
+    /// How many are warnings.
     pub fn warnings(&self) -> usize {
-        self.0.len() - self.errors()
+        self.count(Severity::Warning)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.0.iter().filter(|mistake| mistake.severity == severity).count()
     }
 
     /// Whether there is nothing to tell.
@@ -156,10 +169,12 @@ impl Mistakes {
             1 => Some(format!("1 {what}")),
             n => Some(format!("{n} {what}s")),
         };
-        let counts: Vec<_> = [count(self.errors(), "error"), count(self.warnings(), "warning")]
-            .into_iter()
-            .flatten()
-            .collect();
+        let notes = self.count(Severity::Note);
+        let counts: Vec<_> =
+            [count(self.errors(), "error"), count(self.warnings(), "warning"), count(notes, "note")]
+                .into_iter()
+                .flatten()
+                .collect();
         if counts.is_empty() { "No mistakes.".to_owned() } else { format!("{}.", counts.join(", ")) }
     }
 }

@@ -126,6 +126,11 @@ impl Document {
         &self.file
     }
 
+    /// What it says.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// The keys of the mapping at `path`, in order; none where there is no mapping.
     pub fn keys<'a>(&'a self, path: &[Segment<'_>]) -> impl Iterator<Item = &'a str> + use<'a> {
         let here =

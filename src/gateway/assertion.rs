@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
@@ -51,6 +52,7 @@ struct Claims<'a> {
     provider: &'a str,
     idp_iss: &'a str,
     roles: Vec<&'a str>,
+    policy: BTreeSet<&'a str>,
     access_until: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
@@ -103,6 +105,7 @@ impl Assertions {
             provider: person.provider.as_str(),
             idp_iss: &person.issuer,
             roles: live.iter().map(|(held, _)| held.role().as_str()).collect(),
+            policy: live.iter().map(|(held, _)| &*held.opening.policy).collect(),
             access_until: ends().max().unwrap_or(session.until).as_second(),
             account: guest.account(app),
             name: person.display_name.as_deref(),
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
     use crate::gateway::app::Rule;
     use crate::gateway::authorize::{Wanted, authorize};
-    use crate::gateway::testing::{HERE, HOST, app, at, held, limited, session};
+    use crate::gateway::testing::{HERE, HOST, POLICY, app, at, held, limited, session};
     use crate::session::Account;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
     use serde_json::{Value, json};
@@ -185,7 +188,8 @@ mod tests {
         let expected = json!({
             "iss": "https://access.example.com", "aud": "wiki", "sub": "c-17", "iat": at(0).as_second(),
             "exp": at(60).as_second(), "provider": "partners", "idp_iss": "https://id.partner.example/",
-            "roles": ["reader", "editor"], "access_until": at(1_000).as_second(), "account": "n-1",
+            "roles": ["reader", "editor"], "policy": [POLICY], "access_until": at(1_000).as_second(),
+            "account": "n-1",
             "name": "Carla Müller", "email": "carla@partner.example",
         });
         assert_eq!(claims(&first, &public), expected);

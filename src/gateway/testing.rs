@@ -69,6 +69,9 @@ pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
     Arc::new(Gate::new(Arc::new(gateway), 0, Tunnels::default()))
 }
 
+/// The policy that gave everything here.
+pub(super) const POLICY: &str = "5f0c1b2a9e47";
+
 /// A live grant of `role` until so many seconds into the test's time.
 pub(super) fn held(role: &str, until: i64) -> Held {
     on_terms(until, &plain(role))
@@ -91,7 +94,7 @@ fn plain(role: &str) -> Terms {
 }
 
 fn on_terms(until: i64, terms: &Terms) -> Held {
-    let opening = Arc::new(Opening::from(terms));
+    let opening = Arc::new(Opening::new(terms, POLICY));
     Held { opening, until: at(until), because: Because::Policy, ended: false }
 }
 

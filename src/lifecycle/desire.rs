@@ -1,7 +1,7 @@
 //! What each account of a person should be, from the grants they hold.
 
-use super::Inner;
-use crate::account::{Bearer, Desired, Terms};
+use super::{Inner, Rules};
+use crate::account::{Bearer, Desired, Grant, Terms};
 use crate::names::{TargetName, UserId};
 use crate::seal::sha256_text;
 use crate::store::{Error, Identity, Tx};
@@ -16,12 +16,8 @@ impl Inner {
         let identities = tx.identities(user).await?;
         let Some(founding) = identities.first() else { return Ok(()) };
         let grants = tx.grants(user).await?;
-        let mut wanted: BTreeMap<&TargetName, Vec<&Terms>> = BTreeMap::new();
-        for grant in grants.iter().filter(|grant| !shut_out && grant.is_live(now)) {
-            if let Some(target) = self.rules.targets.get(&grant.terms.app) {
-                wanted.entry(target).or_default().push(&grant.terms);
-            }
-        }
+        let held = grants.iter().filter(|grant| !shut_out && grant.is_live(now));
+        let mut wanted = self.rules.wanted(held);
         let bearer = bearer(founding);
         for standing in tx.standing_accounts(user).await? {
             let terms = wanted.remove(&standing.target).unwrap_or_default();
@@ -45,9 +41,25 @@ impl Inner {
     }
 }
 
+impl Rules {
+    /// What these grants, which are live, give in each target.
+    pub(super) fn wanted<'a>(
+        &'a self,
+        held: impl Iterator<Item = &'a Grant>,
+    ) -> BTreeMap<&'a TargetName, Vec<&'a Terms>> {
+        let mut wanted: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for grant in held {
+            if let Some(target) = self.targets.get(&grant.terms.app) {
+                wanted.entry(target).or_default().push(&grant.terms);
+            }
+        }
+        wanted
+    }
+}
+
 /// A name that the provider has not verified could be somebody else's, so without a verified e-mail address people
 /// are called by their subject, which is nobody else's.
-fn bearer(identity: &Identity) -> Bearer {
+pub(super) fn bearer(identity: &Identity) -> Bearer {
     let by_subject = || format!("{}@{}", identity.subject.sub, identity.provider);
     Bearer {
         user_name: identity.email.clone().unwrap_or_else(by_subject),

@@ -60,7 +60,7 @@ enum Verdict<'a> {
 fn verdict<'a>(grant: &Grant, decision: &'a Decision) -> Verdict<'a> {
     match decision.granted().find(|terms| is_for(grant, terms)) {
         Some(terms) => Verdict::Given(terms),
-        None if decision.is_undecided(&grant.terms.role) => Verdict::Undecided,
+        None if decision.is_undecided(&grant.terms.role, &grant.terms.app) => Verdict::Undecided,
         None => Verdict::Withdrawn,
     }
 }

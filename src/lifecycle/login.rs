@@ -7,7 +7,7 @@ use crate::account::{Grant, Strength};
 use crate::audit::{Actor, Entry, Event};
 use crate::identity::Claims;
 use crate::names::{AppName, IdentityId, SignInId, UserId, VaultId};
-use crate::policy::Decision;
+use crate::policy::{Decision, Found};
 use crate::seal::random_text;
 use crate::store::{Error, SignIn, Tx, token_hash};
 use jiff::{SignedDuration, Timestamp};
@@ -122,6 +122,11 @@ impl Inner {
     }
 }
 
+/// What policy said of one role in one app, as the record shows it.
+fn said(found: &Found) -> Value {
+    json!({ "role": found.role, "app": found.app, "outcome": found.outcome.to_string() })
+}
+
 impl Arrival<'_> {
     /// Who it is, as `subject@provider`.
     pub(super) fn person(&self) -> String {
@@ -132,6 +137,7 @@ impl Arrival<'_> {
     fn entry(&self, event: Event, cause: &str, mut personal: Value) -> Entry {
         personal["subject"] = json!(self.claims.subject());
         personal["claims"] = json!(self.claims.set().values());
+        personal["decision"] = self.decision.found.iter().map(said).collect();
         Entry {
             event,
             actor: Actor::Person,

@@ -3,6 +3,7 @@
 //! Every verb reads what stands, decides by the ground floor, and writes cause and consequence together: grants,
 //! what each account should be from then on, and the event. Doing it in targets is `provision`'s.
 
+pub mod compare;
 mod desire;
 mod end;
 mod expire;
@@ -12,6 +13,7 @@ mod guard;
 mod login;
 mod logout;
 mod open;
+mod plan;
 mod refuse;
 mod renew;
 mod restore;
@@ -25,6 +27,7 @@ mod uses;
 pub use expire::run as expire;
 pub use guard::{Effect, Guard};
 pub use login::Admission;
+pub use plan::{Plan, Planned};
 pub use refuse::Refused;
 pub use revise::run as revise;
 pub use uses::run as count_uses;

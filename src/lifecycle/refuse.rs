@@ -6,6 +6,7 @@ use crate::account::{Because, End, Grant};
 use crate::audit::{Actor, Entry, Event};
 use crate::names::{AppName, IdentityId, ProviderName};
 use crate::page;
+use crate::policy::{Decision, Outcome};
 use crate::store::{Error, Identity};
 use jiff::Timestamp;
 use serde_json::json;
@@ -13,7 +14,8 @@ use serde_json::json;
 /// Why somebody is not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// `no_role`, `claims_unknown`, `policy_failed`, `ended` or `revoked`.
+    /// `ended`, `revoked`, `no_role`, or what [`Decision`] says stands in the way: `claims_unknown`, `policy_failed`,
+    /// `denied`, `separated`, `needs_approval` or `not_yet`.
     pub reason: &'static str,
     /// Finds this refusal in the record.
     pub reference: String,
@@ -82,11 +84,23 @@ impl Inner {
         let over = decision.granted().filter_map(|terms| terms.until.clone()).max_by_key(|(at, _)| *at);
         Some(match over {
             Some((at, claim)) => Refused::new("ended", Some(End { at, because: Because::Claim(claim) })),
-            None if decision.has_unknown() => Refused::new("claims_unknown", None),
-            None if decision.has_failed() => Refused::new("policy_failed", None),
-            None => Refused::new("no_role", None),
+            None => Refused::new(in_the_way(decision), None),
         })
     }
+}
+
+/// What keeps somebody out to whom policy gives nothing; of several things the one that most can be done about.
+fn in_the_way(decision: &Decision) -> &'static str {
+    let reasons = decision.found.iter().map(|found| match found.outcome {
+        Outcome::Unknown(_) => (0, "claims_unknown"),
+        Outcome::Failed(_) | Outcome::Contradicted { .. } => (1, "policy_failed"),
+        Outcome::NeedsApproval(_) => (2, "needs_approval"),
+        Outcome::NotYet(_) => (3, "not_yet"),
+        Outcome::Separated { .. } => (4, "separated"),
+        Outcome::Denied(_) => (5, "denied"),
+        Outcome::Granted(_) => (6, "no_role"),
+    });
+    reasons.min().map_or("no_role", |(_, reason)| reason)
 }
 
 impl Arrival<'_> {

@@ -93,7 +93,7 @@ impl Inner {
         self.store.bookkeep().allow_policy(&version).await?;
         let (mut after, mut revised) = (None, 0);
         loop {
-            let holders = self.store.holders(after, BATCH).await?;
+            let holders = self.store.reading().holders(after, BATCH).await?;
             let Some(last) = holders.last() else { break };
             after = Some(last.user);
             for holder in &holders {
@@ -151,7 +151,7 @@ impl Inner {
     async fn effect_of(&self, rules: &Rules) -> Result<Effect, Error> {
         let (mut after, mut effect) = (None, Effect::default());
         loop {
-            let holders = self.store.holders(after, BATCH).await?;
+            let holders = self.store.reading().holders(after, BATCH).await?;
             let Some(last) = holders.last() else { return Ok(effect) };
             after = Some(last.user);
             let now = self.clock.now();

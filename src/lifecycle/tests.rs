@@ -14,9 +14,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-const LAPSE: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(super) const LAPSE: SignedDuration = SignedDuration::from_hours(30 * 24);
 const TOKEN: &str = "a-token";
 
 fn start() -> Timestamp {
@@ -24,7 +24,7 @@ fn start() -> Timestamp {
 }
 
 /// `guests` and `staff` get a role of that name in the wiki, for so long.
-fn policy(roles: &[(&str, &str)]) -> Policy {
+pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
     let role = |(name, ttl): &(&str, &str)| {
         format!(
             "  {name}: {{ who: {{ provider: staff, groups: {{ any: [{name}] }} }}, gets: {{ wiki: {{}} }}, for: {{ ttl: {ttl} }} }}\n"
@@ -40,7 +40,7 @@ fn policy(roles: &[(&str, &str)]) -> Policy {
         .unwrap_or_else(|| panic!("{mistakes}"))
 }
 
-fn rules(policy: Policy) -> Rules {
+pub(super) fn rules(policy: Policy) -> Rules {
     let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
     Rules { policy, groups: BTreeMap::new(), targets: BTreeMap::new(), settings }
 }

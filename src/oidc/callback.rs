@@ -115,6 +115,24 @@ fn not_admitted(deps: &Deps, way: &Way, refused: Refused) -> Page {
             format!("We can't tell whether you have access to {app}."),
             "The sign-in service left out something that our rules need. An operator can find out what by the reference.",
         ),
+        ("denied" | "separated", _) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            format!("You don't have access to {app}."),
+            "A rule of your organisation keeps you out. An operator can find out which by the reference.",
+        ),
+        ("needs_approval", _) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            format!("Your access to {app} has to be approved."),
+            "That cannot be done here yet. Ask whoever invited you.",
+        ),
+        ("not_yet", _) => Page::new(
+            StatusCode::FORBIDDEN,
+            refused.reason,
+            format!("Your access to {app} has not begun."),
+            "It was given from a later date. Sign in again then.",
+        ),
         _ => Page { reason: refused.reason, ..Page::no_role(app) },
     };
     page.reference(refused.reference)

@@ -1,13 +1,16 @@
 //! The examples that policy files carry, run as their tests.
 
+use super::explain::ends;
 use super::raw::When;
-use super::{Decision, Outcome, Policy};
+use super::{Decision, Found, Origin, Outcome, Policy};
 use crate::account::Terms;
 use crate::identity::{ClaimSet, GroupsSettings};
 use crate::names::{AppName, ProviderName, RoleName};
 use jiff::Timestamp;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -23,22 +26,27 @@ pub(super) struct Case {
 /// What should come of it: exactly these roles, and what is said of an app.
 #[derive(Debug)]
 pub(super) struct Expect {
-    roles: BTreeSet<RoleName>,
+    pub(super) roles: BTreeSet<RoleName>,
     pub(super) apps: BTreeMap<AppName, ExpectAccess>,
 }
 
 /// What is said of one app; what is left out is not looked at.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExpectAccess {
+    /// Exactly these groups of the account.
     groups: Option<BTreeSet<String>>,
+    /// Exactly these attributes of the account.
     attributes: Option<BTreeMap<String, String>>,
+    /// When access ends.
+    #[schemars(with = "Option<String>")]
     ends: Option<Timestamp>,
+    /// What ends it: `ttl`, `at-most`, `idle`, `until`, or the name of a claim.
     because: Option<String>,
 }
 
 /// How one example went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CaseOutcome {
     /// The file it stands in.
     pub file: String,
@@ -46,6 +54,20 @@ pub struct CaseOutcome {
     pub line: usize,
     /// What was expected and what was got, a line each; none where it passed.
     pub differences: Vec<String>,
+    /// What had an effect in it: `role guest`, `deny leavers`, `separate duties`.
+    #[serde(skip)]
+    touched: BTreeSet<String>,
+}
+
+/// A rule that no example touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untouched {
+    /// The file it stands in.
+    pub file: String,
+    /// Its line.
+    pub line: usize,
+    /// Its kind and name: `role guest`, `deny leavers`, `separate duties`.
+    pub rule: String,
 }
 
 impl fmt::Display for CaseOutcome {
@@ -83,22 +105,67 @@ impl Policy {
             CaseOutcome {
                 file: case.file.clone(),
                 line: case.line,
-                differences: case.expect.compare(&decision),
+                differences: case.expect.compare(self, &claims, &decision),
+                touched: decision.found.iter().flat_map(touched).collect(),
             }
         };
         self.cases.iter().map(run).collect()
     }
+
+    /// Why `role` is not granted, in words.
+    fn why_not(&self, role: &RoleName, claims: &ClaimSet, decision: &Decision) -> String {
+        let of_role = || decision.found.iter().filter(|found| found.role == *role);
+        match of_role().find(|found| found.terms().is_none()).or(of_role().next()) {
+            Some(Found { outcome: Outcome::Granted(_), .. }) => "it is over already".to_owned(),
+            Some(found) => found.outcome.to_string(),
+            None => self
+                .roles
+                .iter()
+                .find(|known| known.name == *role)
+                .map_or_else(|| "there is no such role".to_owned(), |known| known.why_no_match(claims)),
+        }
+    }
+
+    /// The rules that none of `outcomes` touches, and how many rules there are.
+    pub fn untouched(&self, outcomes: &[CaseOutcome]) -> (Vec<Untouched>, usize) {
+        let roles = self.roles.iter().map(|role| (format!("role {}", role.name), &role.origin));
+        let denials = self.denials.iter().map(|denial| (format!("deny {}", denial.name), &denial.origin));
+        let separations =
+            self.separations.iter().map(|rule| (format!("separate {}", rule.name), &rule.origin));
+        let rules: Vec<_> = roles.chain(denials).chain(separations).collect();
+        let all = rules.len();
+        let is_touched = |rule: &String| outcomes.iter().any(|outcome| outcome.touched.contains(rule));
+        let untouched = rules.into_iter().filter(|(rule, _)| !is_touched(rule));
+        let told = untouched.map(|(rule, Origin { file, place })| Untouched {
+            file: file.as_ref().to_owned(),
+            line: place.line,
+            rule,
+        });
+        (told.collect(), all)
+    }
+}
+
+/// The rules that had an effect on `found`.
+fn touched(found: &Found) -> Vec<String> {
+    let role = format!("role {}", found.role);
+    match &found.outcome {
+        Outcome::Denied(rule) => vec![role, format!("deny {rule}")],
+        Outcome::Separated { rule, .. } => vec![role, format!("separate {rule}")],
+        _ => vec![role],
+    }
 }
 
 impl Expect {
-    fn compare(&self, decision: &Decision) -> Vec<String> {
+    fn compare(&self, policy: &Policy, claims: &ClaimSet, decision: &Decision) -> Vec<String> {
         let live: Vec<_> = decision.granted().filter(|terms| !is_over(terms, decision.at)).collect();
         let mut differences = Vec::new();
         let got: BTreeSet<_> = live.iter().map(|terms| terms.role.clone()).collect();
         if got != self.roles {
             differences.push(format!("roles: expected {}, got {}", list(&self.roles), list(&got)));
             differences.extend(
-                self.roles.difference(&got).map(|role| format!("role {role}: {}", why_not(role, decision))),
+                self.roles
+                    .difference(&got)
+                    .map(|role| format!("role {role}: {}", policy.why_not(role, claims, decision))),
             );
         }
         for (app, expected) in &self.apps {
@@ -135,45 +202,47 @@ impl ExpectAccess {
         // Access lasts as long as any role gives it; one without an end outlasts all others.
         let ends: Option<Vec<_>> = live.iter().map(|terms| end(terms, at)).collect();
         let last = ends.and_then(|ends| ends.into_iter().max_by_key(|(end, _)| *end));
-        let (ends, because) =
-            last.map_or(("never".to_owned(), "nothing"), |(end, why)| (end.to_string(), why));
+        let (ends, because) = last
+            .map_or_else(|| ("never".to_owned(), "nothing".to_owned()), |(end, why)| (end.to_string(), why));
         if let Some(expected) = &self.ends {
             differ("ends", expected.to_string(), ends);
         }
         if let Some(expected) = &self.because {
-            differ("because", expected.clone(), because.to_owned());
+            differ("because", expected.clone(), because);
         }
     }
 }
 
-/// When terms granted first at `at` end, if they do, and what says so: `ttl` or the claim's name.
-fn end(terms: &Terms, at: Timestamp) -> Option<(Timestamp, &str)> {
-    let ttl = terms.ttl.map(|ttl| (at.checked_add(ttl).unwrap_or(Timestamp::MAX), "ttl"));
-    let until = terms.until.as_ref().map(|(until, claim)| (*until, claim.as_str()));
-    ttl.into_iter().chain(until).min_by_key(|(end, _)| *end)
+/// When terms granted first at `at` end, if they do, and what says so: a key of `for`, or the claim's name.
+fn end(terms: &Terms, at: Timestamp) -> Option<(Timestamp, String)> {
+    ends(terms, at).into_iter().next().map(|end| (end.at, end.because))
 }
 
 fn is_over(terms: &Terms, at: Timestamp) -> bool {
     end(terms, at).is_some_and(|(end, _)| end <= at)
 }
 
-fn why_not(role: &RoleName, decision: &Decision) -> String {
-    let outcome = decision.roles.iter().find(|(name, _)| name == role).map(|(_, outcome)| outcome);
-    match outcome {
-        Some(Outcome::NoMatch(condition)) => format!("it is not so that {condition}"),
-        Some(Outcome::Unknown(why)) => format!("not known: {why}"),
-        Some(Outcome::Failed(why)) => why.clone(),
-        Some(Outcome::Granted(terms)) => match (terms.first(), decision.conflicts.first()) {
-            (Some(_), _) | (None, None) => "it is over already".to_owned(),
-            (None, Some(conflict)) => conflict.to_string(),
-        },
-        None => "there is no such role".to_owned(),
-    }
-}
-
 fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+impl JsonSchema for Expect {
+    fn schema_name() -> Cow<'static, str> {
+        "Expect".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (roles, access) =
+            (generator.subschema_for::<BTreeSet<RoleName>>(), generator.subschema_for::<ExpectAccess>());
+        json_schema!({
+            "description": "What should come of it: exactly these roles, and what is said of an app by its name.",
+            "type": "object",
+            "properties": { "roles": roles },
+            "required": ["roles"],
+            "additionalProperties": access,
+        })
+    }
 }
 
 // By hand, since serde's `flatten` forgets where in the file it is.
@@ -203,31 +272,5 @@ impl<'de> Deserialize<'de> for Expect {
         }
 
         deserializer.deserialize_map(Entries)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::SignedDuration;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_earliest_end_wins_and_is_named(
-            ttl in prop::option::of(1..9_000_000_000_i64),
-            until in prop::option::of(-9_000_000_000..9_000_000_000_i64),
-        ) {
-            let (role, app) = ("guest".parse().unwrap(), "wiki".parse().unwrap());
-            let terms = Terms {
-                ttl: ttl.map(SignedDuration::from_secs),
-                until: until.map(|at| (Timestamp::from_second(at).unwrap(), "contract_end".to_owned())),
-                ..Terms::plain(role, app)
-            };
-            let end = end(&terms, Timestamp::UNIX_EPOCH).map(|(end, why)| (end.as_second(), why));
-            prop_assert_eq!(end.map(|(end, _)| end), [ttl, until].into_iter().flatten().min());
-            let ttl_first = ttl.is_some_and(|ttl| until.is_none_or(|until| ttl <= until));
-            prop_assert_eq!(end.map(|(_, why)| why == "ttl"), end.map(|_| ttl_first));
-        }
     }
 }

@@ -1,36 +1,58 @@
 //! Claims in, grants out: what a person gets, and why, as a function of their claims and a moment. No match, no
 //! grant; a rule that cannot be evaluated denies. Nothing here reads a clock, a store or a network.
+//!
+//! [`raw`] is a file as it is written, [`parse`] makes a policy of files, [`check`](mod@check) finds what is wrong
+//! with it, [`evaluate`] decides, [`explain`] says why.
 
 mod case;
+mod check;
+mod evaluate;
+mod explain;
+mod expression;
+mod format;
+mod index;
+mod moment;
 mod parse;
 mod raw;
 mod rule;
+mod schema;
 mod template;
 #[cfg(test)]
 mod tests;
-mod until;
+mod ways;
 
-pub use case::CaseOutcome;
+pub use case::{CaseOutcome, Untouched};
+pub use explain::{
+    Answer, Comes, Explanation, Judged, OfDenial, OfRole, OfSeparation, PossibleEnd, Spot, asks,
+};
+pub use format::format;
 pub use parse::Known;
+pub use schema::schema;
 
-use crate::account::Terms;
-use crate::identity::ClaimSet;
-use crate::names::{AppName, RoleName};
+use crate::account::{Limits, Renew, Terms};
+use crate::document::Place;
+use crate::names::{AppName, RoleName, RuleName};
 use case::Case;
+use index::Index;
 use jiff::{SignedDuration, Timestamp};
-use rule::{Condition, Verdict};
+use moment::{Moment, Zone};
+use rule::Clause;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use template::Template;
-use until::Until;
+use ways::Way;
 
-/// All roles of all policy files.
+/// All rules of all policy files. Each kind lies in order of names, and a rule is known by its number there.
 #[derive(Debug)]
 pub struct Policy {
     version: PolicyVersion,
-    /// By name.
     roles: Vec<Role>,
+    denials: Vec<Denial>,
+    separations: Vec<Separation>,
+    by_person: Index,
+    denials_by_person: Index,
     cases: Vec<Case>,
 }
 
@@ -44,13 +66,27 @@ impl fmt::Display for PolicyVersion {
     }
 }
 
+/// Where a rule is written.
+#[derive(Debug, Clone)]
+struct Origin {
+    file: Arc<str>,
+    place: Place,
+}
+
 #[derive(Debug)]
 struct Role {
     name: RoleName,
-    who: Vec<Condition>,
+    origin: Origin,
+    /// Who has it by themselves; nobody, where only other roles bring it.
+    who: Option<Clause>,
+    /// Who does not have it, all the same.
+    unless: Option<Clause>,
     gets: Vec<Access>,
-    ttl: Option<SignedDuration>,
-    until: Option<Until>,
+    bounds: Bounds,
+    /// To itself, and to the roles that come with it.
+    ways: Vec<Way>,
+    /// The separations that it is part of.
+    separations: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -58,49 +94,119 @@ struct Access {
     app: AppName,
     groups: BTreeSet<String>,
     attributes: BTreeMap<String, Template>,
+    routes: BTreeSet<String>,
+}
+
+/// All that limits a role, and what comes with it.
+#[derive(Debug, Default)]
+struct Bounds {
+    ttl: Option<SignedDuration>,
+    renew: Renew,
+    at_most: Option<SignedDuration>,
+    from: Option<Moment>,
+    until: Option<Moment>,
+    zone: Option<Zone>,
+    idle: Option<SignedDuration>,
+    session: Option<SignedDuration>,
+    only: Option<Limits>,
+    /// The claim that names a guest's sponsor.
+    sponsor: Option<String>,
+    /// The role whose holders may approve.
+    approval: Option<RoleName>,
+}
+
+#[derive(Debug)]
+struct Denial {
+    name: RuleName,
+    origin: Origin,
+    who: Clause,
+    unless: Option<Clause>,
+    /// Roles and apps that it takes away; all where none are named.
+    roles: BTreeSet<RoleName>,
+    apps: BTreeSet<AppName>,
+    /// Why, in the author's words.
+    because: Option<String>,
+}
+
+#[derive(Debug)]
+struct Separation {
+    name: RuleName,
+    origin: Origin,
+    roles: BTreeSet<RoleName>,
+    /// Why, in the author's words.
+    because: Option<String>,
 }
 
 /// What policy says of one person at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The policy that says so.
     pub policy: PolicyVersion,
     /// When.
     pub at: Timestamp,
-    /// What became of every role, by name.
-    pub roles: Vec<(RoleName, Outcome)>,
-    /// Apps that two matching roles would set up differently; neither role opens them.
-    pub conflicts: Vec<Conflict>,
+    /// What became of every role that is about the person, for each app that it opens; by role, then app.
+    pub found: Vec<Found>,
 }
 
-/// What became of one role, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is granted, on these terms for each app. None are left where every app is in conflict.
-    Granted(Vec<Terms>),
-    /// This condition does not hold.
-    NoMatch(Arc<str>),
-    /// It depends on groups that the provider did not tell, and on nothing else; why they are not known.
-    Unknown(String),
-    /// All conditions hold, but what it gives cannot be worked out; why.
-    Failed(String),
-}
-
-/// Two roles that set one attribute of one app differently.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// The app.
+/// What became of one role in one app.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// The role.
+    pub role: RoleName,
+    /// The app that it opens.
     pub app: AppName,
-    /// The attribute.
-    pub attribute: String,
-    /// The roles.
-    pub roles: [RoleName; 2],
+    /// What became of it, and why.
+    #[serde(flatten)]
+    pub outcome: Outcome,
 }
 
-impl fmt::Display for Conflict {
+/// What became of a role in an app, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", content = "detail", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is granted, on these terms.
+    Granted(Box<Terms>),
+    /// It depends on what the provider did not tell, and on nothing else; why that is not known.
+    Unknown(String),
+    /// All conditions hold, but what it gives cannot be worked out; or a condition cannot. Why.
+    Failed(String),
+    /// It is not granted before this moment.
+    NotYet(Timestamp),
+    /// Holders of this role have to approve it.
+    NeedsApproval(RoleName),
+    /// A rule takes it away.
+    Denied(RuleName),
+    /// The person would hold another role, too, and nobody may hold both.
+    Separated {
+        /// The rule that says so.
+        rule: RuleName,
+        /// The other role.
+        from: RoleName,
+    },
+    /// Another role would set this attribute differently.
+    Contradicted {
+        /// The attribute.
+        attribute: String,
+        /// The other role.
+        by: RoleName,
+    },
+}
+
+impl fmt::Display for Outcome {
+    /// What stands in the way, in words; `granted` where nothing does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app, attribute, roles: [one, other] } = self;
-        write!(f, "roles {one} and {other} set {attribute} of {app} differently")
+        match self {
+            Self::Granted(_) => f.write_str("granted"),
+            Self::Unknown(why) => write!(f, "not known: {why}"),
+            Self::Failed(why) => f.write_str(why),
+            Self::NotYet(at) => write!(f, "not before {at}"),
+            Self::NeedsApproval(by) => {
+                write!(f, "it needs an approval by {by}, and approvals cannot be given yet")
+            }
+            Self::Denied(rule) => write!(f, "denied by {rule}"),
+            Self::Separated { rule, from } => write!(f, "kept apart from role {from} by {rule}"),
+            Self::Contradicted { attribute, by } => write!(f, "role {by} sets {attribute} differently"),
+        }
     }
 }
 
@@ -115,106 +221,49 @@ impl Policy {
         self.roles.iter().map(|role| &role.name)
     }
 
-    /// What the person with these claims gets at `now`.
-    pub fn evaluate(&self, claims: &ClaimSet, now: Timestamp) -> Decision {
-        let mut roles: Vec<_> =
-            self.roles.iter().map(|role| (role.name.clone(), role.evaluate(claims))).collect();
-        let conflicts = conflicts(&roles);
-        for (_, outcome) in &mut roles {
-            if let Outcome::Granted(terms) = outcome {
-                terms.retain(|terms| conflicts.iter().all(|conflict| conflict.app != terms.app));
-            }
-        }
-        Decision { policy: self.version.clone(), at: now, roles, conflicts }
+    /// Whether `role` opens anything of `app` by itself.
+    pub fn opens(&self, role: &RoleName, app: &AppName) -> bool {
+        let gives = |known: &Role| known.name == *role && known.gets.iter().any(|access| access.app == *app);
+        self.roles.iter().any(gives)
     }
 }
 
-impl Role {
-    fn evaluate(&self, claims: &ClaimSet) -> Outcome {
-        let mut unknown = None;
-        for condition in &self.who {
-            match condition.judge(claims) {
-                Verdict::Holds => {}
-                Verdict::Fails => return Outcome::NoMatch(condition.words.clone()),
-                Verdict::Unknown(why) => unknown = Some(why),
-            }
-        }
-        match unknown {
-            Some(why) => Outcome::Unknown(why.to_owned()),
-            None => self.terms(claims).map_or_else(Outcome::Failed, Outcome::Granted),
+impl Found {
+    /// The terms, where it is granted.
+    pub fn terms(&self) -> Option<&Terms> {
+        match &self.outcome {
+            Outcome::Granted(terms) => Some(terms),
+            _ => None,
         }
     }
 
-    fn terms(&self, claims: &ClaimSet) -> Result<Vec<Terms>, String> {
-        let until = self.until.as_ref();
-        let until =
-            until.map(|until| Ok::<_, String>((until.moment(claims)?, until.claim.clone()))).transpose()?;
-        let terms = self.gets.iter().map(|access| {
-            let filled =
-                access.attributes.iter().map(|(name, template)| Ok((name.clone(), template.fill(claims)?)));
-            Ok(Terms {
-                groups: access.groups.clone(),
-                attributes: filled.collect::<Result<_, String>>()?,
-                ttl: self.ttl,
-                until: until.clone(),
-                ..Terms::plain(self.name.clone(), access.app.clone())
-            })
-        });
-        terms.collect()
+    /// Whether nobody can say what becomes of it.
+    fn is_undecided(&self) -> bool {
+        matches!(self.outcome, Outcome::Unknown(_) | Outcome::Failed(_))
     }
-}
-
-fn conflicts(roles: &[(RoleName, Outcome)]) -> Vec<Conflict> {
-    let mut set: BTreeMap<(&AppName, &str), (&RoleName, &str)> = BTreeMap::new();
-    let mut conflicts = Vec::new();
-    for terms in granted(roles) {
-        for (attribute, value) in &terms.attributes {
-            let (role, first) = *set.entry((&terms.app, attribute)).or_insert((&terms.role, value));
-            if first != value {
-                let roles = [role.clone(), terms.role.clone()];
-                conflicts.push(Conflict { app: terms.app.clone(), attribute: attribute.clone(), roles });
-            }
-        }
-    }
-    conflicts
-}
-
-fn granted(roles: &[(RoleName, Outcome)]) -> impl Iterator<Item = &Terms> {
-    roles.iter().flat_map(|(_, outcome)| match outcome {
-        Outcome::Granted(terms) => terms.as_slice(),
-        _ => &[],
-    })
 }
 
 impl Decision {
-    /// The terms of all roles that are granted, one for each role and app.
+    /// The terms of all that is granted, one for each role and app.
     pub fn granted(&self) -> impl Iterator<Item = &Terms> {
-        granted(&self.roles)
+        self.found.iter().filter_map(Found::terms)
     }
 
-    /// The roles that depend on what the provider did not tell, and why that is not known.
-    pub fn unknown_roles(&self) -> impl Iterator<Item = (&RoleName, &str)> {
-        self.roles.iter().filter_map(|(role, outcome)| match outcome {
-            Outcome::Unknown(why) => Some((role, why.as_str())),
-            _ => None,
-        })
+    /// Whether nobody can say what becomes of `role` in `app`, since something it needs was not told or cannot be
+    /// worked out: nothing new is granted, and what was granted keeps its end.
+    pub fn is_undecided(&self, role: &RoleName, app: &AppName) -> bool {
+        self.found.iter().any(|found| found.role == *role && found.app == *app && found.is_undecided())
     }
 
-    /// Whether nobody can say what `role` gives, since something it needs was not told: nothing new is granted, and
-    /// what was granted keeps its end.
-    pub fn is_undecided(&self, role: &RoleName) -> bool {
-        let unsaid = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_) | Outcome::Failed(_));
-        self.roles.iter().any(|(name, outcome)| name == role && unsaid(outcome))
-    }
-
-    /// Whether any role depends on groups that the provider did not tell.
+    /// Whether anything depends on what the provider did not tell.
     pub fn has_unknown(&self) -> bool {
-        self.unknown_roles().next().is_some()
+        self.found.iter().any(|found| matches!(found.outcome, Outcome::Unknown(_)))
     }
 
     /// Whether a role that matched was refused because it could not be worked out, or contradicts another.
     pub fn has_failed(&self) -> bool {
-        !self.conflicts.is_empty()
-            || self.roles.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
+        let failed =
+            |found: &Found| matches!(found.outcome, Outcome::Failed(_) | Outcome::Contradicted { .. });
+        self.found.iter().any(failed)
     }
 }

@@ -1,14 +1,19 @@
 //! Files into a policy; every mistake, with its line and a hint.
 
 use super::case::Case;
+use super::index::Index;
 use super::raw::{self, File};
-use super::until::Until;
-use super::{Access, Policy, PolicyVersion, Role};
-use crate::document::{Document, Mistake, Mistakes, Segment, closest};
-use crate::names::{AppName, ProviderName, RoleName};
+use super::ways::ways;
+use super::{Access, Bounds, Denial, Origin, Policy, PolicyVersion, Role, Separation, check};
+use crate::account::Limits;
+use crate::document::{Document, Mistakes, Segment};
+use crate::names::{AppName, ProviderName, RoleName, RuleName};
 use crate::span::Span;
 use aws_lc_rs::digest;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 /// The names that a policy may use.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +24,20 @@ pub struct Known {
     pub apps: BTreeSet<AppName>,
 }
 
+/// A rule, and the file that it stands in.
+pub(super) type Written<'a, T> = (&'a Document, &'a T);
+
+/// All files, read as one; of rules with one name, the first.
+pub(super) struct Whole<'a> {
+    pub(super) roles: BTreeMap<&'a RoleName, Written<'a, raw::Role>>,
+    pub(super) deny: BTreeMap<&'a RuleName, Written<'a, raw::Deny>>,
+    pub(super) separate: BTreeMap<&'a RuleName, Written<'a, raw::Separate>>,
+    pub(super) examples: Vec<(usize, Written<'a, raw::Example>)>,
+}
+
 impl Policy {
     /// Reads `files` (name and text) as one policy; their order does not matter. Nothing is returned where they
-    /// hold an error; a warning alone does not prevent it.
+    /// hold an error; a warning or a note does not prevent it.
     pub fn parse(files: &[(String, String)], known: &Known, mistakes: &mut Mistakes) -> Option<Self> {
         let errors = mistakes.errors();
         let mut read: Vec<(Document, File)> = Vec::new();
@@ -32,185 +48,228 @@ impl Policy {
             }
         }
         read.sort_by(|(one, _), (other, _)| one.file().cmp(other.file()));
-
-        let mut roles: BTreeMap<&RoleName, (&Document, &raw::Role)> = BTreeMap::new();
-        for (document, file) in &read {
-            for (name, role) in &file.roles {
-                if let Some((first, _)) = roles.get(name) {
-                    let place = first.at_key(&["roles".into(), name.as_str().into()]);
-                    let mistake = document.mistake_at_key(
-                        &["roles".into(), name.as_str().into()],
-                        format!("role \"{name}\" is defined twice"),
-                    );
-                    mistakes.push(mistake.label(format!("first at {}:{}", first.file(), place.line)));
-                } else {
-                    roles.insert(name, (document, role));
-                }
-                check_role(document, name, role, known, mistakes);
-            }
-            for (index, example) in file.examples.iter().enumerate() {
-                check_example(document, index, example, known, mistakes);
-            }
-        }
-        check_contradictions(&roles, mistakes);
+        let whole = Whole::of(&read, mistakes);
+        check::names(&whole, known, mistakes);
         if mistakes.errors() > errors {
             return None;
         }
-
-        let meaning: BTreeMap<_, _> = roles.iter().map(|(name, (_, role))| (name, role)).collect();
-        let version = version(&serde_json::to_vec(&meaning).unwrap_or_default());
-        let roles = roles.into_iter().map(|(name, (_, role))| compile(name, role)).collect();
-        let cases = read.into_iter().flat_map(|(document, file)| {
-            let cases = file.examples.into_iter().enumerate();
-            cases.map(move |(index, example)| Case {
-                file: document.file().to_owned(),
-                line: document.at(&["examples".into(), index.into()]).line,
-                when: example.when,
-                expect: example.expect,
-            })
-        });
-        Some(Self { version, roles, cases: cases.collect() })
+        let mut policy = whole.compile();
+        check::sense(&whole, &policy, mistakes);
+        drop(whole);
+        policy.cases =
+            read.into_iter().flat_map(|(document, file)| cases(&document, file.examples)).collect();
+        (mistakes.errors() == errors).then_some(policy)
     }
 }
 
-fn version(meaning: &[u8]) -> PolicyVersion {
-    let hash = digest::digest(&digest::SHA256, meaning);
-    let hex: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    PolicyVersion(hex.into())
+impl<'a> Whole<'a> {
+    fn of(read: &'a [(Document, File)], mistakes: &mut Mistakes) -> Self {
+        Self {
+            roles: gather(read, "roles", |file| &file.roles, mistakes),
+            deny: gather(read, "deny", |file| &file.deny, mistakes),
+            separate: gather(read, "separate", |file| &file.separate, mistakes),
+            examples: read
+                .iter()
+                .flat_map(|(document, file)| {
+                    file.examples.iter().enumerate().map(move |(index, example)| (index, (document, example)))
+                })
+                .collect(),
+        }
+    }
+
+    /// The policy, without its examples.
+    fn compile(&self) -> Policy {
+        let numbers: BTreeMap<_, _> =
+            self.roles.keys().enumerate().map(|(number, name)| (*name, number)).collect();
+        let includes = self.roles.values().map(|(_, role)| {
+            role.includes.iter().filter_map(|name| numbers.get(name).copied()).collect::<BTreeSet<_>>()
+        });
+        let includes: Vec<_> = includes.collect();
+        let mut roles: Vec<_> = self.roles.iter().map(|(name, written)| role(name, *written)).collect();
+        let ways = ways(&includes, |number| roles[number].bounds.apply());
+        for (role, ways) in roles.iter_mut().zip(ways) {
+            role.ways = ways;
+        }
+        let separations: Vec<_> =
+            self.separate.iter().map(|(name, written)| separation(name, *written)).collect();
+        for (number, separation) in separations.iter().enumerate() {
+            for role in separation.roles.iter().filter_map(|name| numbers.get(name)) {
+                roles[*role].separations.push(number);
+            }
+        }
+        let denials: Vec<_> = self.deny.iter().map(|(name, written)| denial(name, *written)).collect();
+        let (mut by_person, mut denials_by_person) = (Index::default(), Index::default());
+        for (number, role) in roles.iter().enumerate() {
+            role.who.iter().for_each(|who| by_person.add(number, who));
+        }
+        denials.iter().enumerate().for_each(|(number, denial)| denials_by_person.add(number, &denial.who));
+        let version = self.version();
+        Policy { version, roles, denials, separations, by_person, denials_by_person, cases: Vec::new() }
+    }
+
+    fn version(&self) -> PolicyVersion {
+        fn meanings<N: Display, T: Serialize>(rules: &BTreeMap<&N, Written<'_, T>>) -> Value {
+            let meaning = |(name, (_, rule)): (&&N, &Written<'_, T>)| {
+                (name.to_string(), serde_json::to_value(rule).unwrap_or_default())
+            };
+            Value::Object(rules.iter().map(meaning).collect())
+        }
+        let mut meaning = json!({
+            "roles": meanings(&self.roles),
+            "deny": meanings(&self.deny),
+            "separate": meanings(&self.separate),
+        });
+        bare(&mut meaning);
+        let hash = digest::digest(&digest::SHA256, meaning.to_string().as_bytes());
+        let hex: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        PolicyVersion(hex.into())
+    }
 }
 
-fn compile(name: &RoleName, role: &raw::Role) -> Role {
+/// The rules of all files under `key`; one that is there twice is a mistake.
+fn gather<'a, N: Ord + Display, T>(
+    read: &'a [(Document, File)],
+    key: &'static str,
+    rules: impl Fn(&'a File) -> &'a BTreeMap<N, T>,
+    mistakes: &mut Mistakes,
+) -> BTreeMap<&'a N, Written<'a, T>> {
+    let mut gathered: BTreeMap<&N, Written<'_, T>> = BTreeMap::new();
+    let what = if key == "roles" { "role" } else { "rule" };
+    for (document, file) in read {
+        for (name, rule) in rules(file) {
+            let text = name.to_string();
+            let path: [Segment<'_>; 2] = [key.into(), text.as_str().into()];
+            match gathered.get(name) {
+                Some((first, _)) => {
+                    let place = first.at_key(&path);
+                    let mistake =
+                        document.mistake_at_key(&path, format!("{what} \"{name}\" is defined twice"));
+                    mistakes.push(mistake.label(format!("first at {}:{}", first.file(), place.line)));
+                }
+                None => {
+                    gathered.insert(name, (document, rule));
+                }
+            }
+        }
+    }
+    gathered
+}
+
+/// Takes away what says nothing, so that a key which a later release knows does not change what an older file means.
+fn bare(value: &mut Value) {
+    let Value::Object(entries) = value else { return };
+    for (key, value) in entries.iter_mut() {
+        // An app in `gets` says something even where nothing more is said of it.
+        let says = |value: &Value| match value {
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(entries) => key == "gets" || !entries.is_empty(),
+            value => !value.is_null(),
+        };
+        if let Value::Object(inner) = value {
+            inner.values_mut().for_each(bare);
+            inner.retain(|_, value| says(value));
+        }
+    }
+}
+
+fn role(name: &RoleName, (document, role): Written<'_, raw::Role>) -> Role {
+    let at = |rest: &'static str| [Segment::from("roles"), name.as_str().into(), rest.into()];
     let gets = role.gets.iter().map(|(app, access)| Access {
         app: app.clone(),
         groups: access.groups.clone(),
         attributes: access.attributes.clone(),
+        routes: access.routes.iter().map(|prefix| prefix.0.clone()).collect(),
     });
-    let lasts = &role.lasts;
-    let until = lasts.until.as_ref().map(|claim| Until { claim: claim.0.clone(), zone: lasts.zone.clone() });
+    let (lasts, length) = (&role.lasts, |span: Option<Span>| span.map(Span::length));
     Role {
         name: name.clone(),
-        who: role.who.conditions(),
+        origin: Origin::of(document, "roles", name.as_str()),
+        who: role.who.as_ref().map(|who| who.clause(document, &at("who"))),
+        unless: role.unless.as_ref().map(|unless| unless.clause(document, &at("unless"))),
         gets: gets.collect(),
-        ttl: lasts.ttl.map(Span::length),
-        until,
+        bounds: Bounds {
+            ttl: length(lasts.ttl),
+            renew: lasts.renew.unwrap_or_default(),
+            at_most: length(lasts.at_most),
+            from: lasts.from.clone(),
+            until: lasts.until.clone(),
+            zone: lasts.zone.clone(),
+            idle: length(lasts.idle),
+            session: length(lasts.session),
+            only: role.only.as_ref().map(limits),
+            sponsor: role.guest.as_ref().map(|guest| guest.sponsor.0.clone()),
+            approval: role.approval.as_ref().map(|approval| approval.by.clone()),
+        },
+        ways: Vec::new(),
+        separations: Vec::new(),
     }
 }
 
-fn check_role(
-    document: &Document,
-    name: &RoleName,
-    role: &raw::Role,
-    known: &Known,
-    mistakes: &mut Mistakes,
-) {
-    let at = |rest: &[&'static str]| {
-        let path: Vec<Segment<'_>> =
-            ["roles", name.as_str()].into_iter().chain(rest.iter().copied()).map(Into::into).collect();
-        path
+fn denial(name: &RuleName, (document, rule): Written<'_, raw::Deny>) -> Denial {
+    let at = |rest: &'static str| [Segment::from("deny"), name.as_str().into(), rest.into()];
+    Denial {
+        name: name.clone(),
+        origin: Origin::of(document, "deny", name.as_str()),
+        who: rule.who.clause(document, &at("who")),
+        unless: rule.unless.as_ref().map(|unless| unless.clause(document, &at("unless"))),
+        roles: rule.roles.clone(),
+        apps: rule.apps.clone(),
+        because: rule.because.clone(),
+    }
+}
+
+fn separation(name: &RuleName, (document, rule): Written<'_, raw::Separate>) -> Separation {
+    Separation {
+        name: name.clone(),
+        origin: Origin::of(document, "separate", name.as_str()),
+        roles: rule.roles.clone(),
+        because: rule.because.clone(),
+    }
+}
+
+impl Origin {
+    fn of(document: &Document, kind: &str, name: &str) -> Self {
+        Self { file: document.file().into(), place: document.at_key(&[kind.into(), name.into()]) }
+    }
+}
+
+fn limits(only: &raw::Only) -> Limits {
+    let texts =
+        |texts: &Option<raw::Several<String>>| texts.iter().flat_map(|texts| texts.0.clone()).collect();
+    Limits {
+        days: only.days.iter().flat_map(|days| &days.0).map(|day| (*day).into()).collect(),
+        hours: only.hours.map(|hours| (hours.from, hours.to)),
+        zone: only.zone.as_ref().map(|zone| zone.as_str().to_owned().into()),
+        networks: only.networks.iter().flat_map(|networks| networks.0.clone()).collect(),
+        acr: texts(&only.acr),
+        amr: texts(&only.amr),
+        max_age: only.max_age.map(Span::length),
+    }
+}
+
+impl Bounds {
+    /// Whether any of it limits what a role leads to.
+    fn apply(&self) -> bool {
+        let Self { ttl, renew: _, at_most, from, until, zone: _, idle, session, only, sponsor, approval } =
+            self;
+        ttl.is_some()
+            || at_most.is_some()
+            || from.is_some()
+            || until.is_some()
+            || idle.is_some()
+            || session.is_some()
+            || only.is_some()
+            || sponsor.is_some()
+            || approval.is_some()
+    }
+}
+
+fn cases(document: &Document, examples: Vec<raw::Example>) -> Vec<Case> {
+    let case = |(index, example): (usize, raw::Example)| Case {
+        file: document.file().to_owned(),
+        line: document.at(&["examples".into(), index.into()]).line,
+        when: example.when,
+        expect: example.expect,
     };
-    let who = &role.who;
-    if let Some(groups) = &who.groups
-        && groups.any.is_none()
-        && groups.all.is_none()
-    {
-        let mistake = document.mistake_at_key(&at(&["who", "groups"]), "groups without any name");
-        mistakes.push(mistake.hint("write groups: { any: [NAME] } or groups: { all: [NAME, NAME] }"));
-    }
-    match &who.provider {
-        Some(provider) => {
-            mistakes.extend(unknown_provider(document, &at(&["who", "provider"]), provider, known))
-        }
-        None if who.groups.is_none() && who.claims.is_empty() => {
-            let mistake =
-                document.mistake_at_key(&at(&["who"]), format!("role \"{name}\" would be for everybody"));
-            mistakes.push(mistake.hint("for all people of one provider, write who: { provider: NAME }"));
-        }
-        None if known.providers.len() > 1 => {
-            let message = format!("role \"{name}\" believes every provider");
-            let mistake = document.mistake_at_key(&at(&["who"]), message).warning();
-            mistakes.push(mistake.hint("say which one it is: who: { provider: NAME, .. }"));
-        }
-        None => {}
-    }
-    if role.gets.is_empty() {
-        mistakes.push(document.mistake_at_key(&at(&["gets"]), format!("role \"{name}\" gives nothing")));
-    }
-    for app in role.gets.keys() {
-        let path = ["roles".into(), name.as_str().into(), "gets".into(), app.as_str().into()];
-        mistakes.extend(unknown_app(document, &path, app, known));
-    }
-    if role.lasts.zone.is_some() && role.lasts.until.is_none() {
-        let mistake = document.mistake_at_key(&at(&["for", "zone"]), "a zone without an end to read in it");
-        mistakes.push(mistake.hint("a zone says where the day of until: claims.NAME ends"));
-    }
-}
-
-fn check_example(
-    document: &Document,
-    index: usize,
-    example: &raw::Example,
-    known: &Known,
-    mistakes: &mut Mistakes,
-) {
-    let provider = ["examples".into(), index.into(), "when".into(), "provider".into()];
-    mistakes.extend(unknown_provider(document, &provider, &example.when.provider, known));
-    for app in example.expect.apps.keys() {
-        let path = ["examples".into(), index.into(), "expect".into(), app.as_str().into()];
-        mistakes.extend(unknown_app(document, &path, app, known));
-    }
-}
-
-fn unknown_app(document: &Document, path: &[Segment<'_>], app: &AppName, known: &Known) -> Option<Mistake> {
-    let names: Vec<_> = known.apps.iter().map(AppName::as_str).collect();
-    let mistake =
-        || document.mistake_at_key(path, format!("unknown app \"{app}\"")).label("no app of this name");
-    (!known.apps.contains(app)).then(|| hinted(mistake(), app.as_str(), &names, "apps"))
-}
-
-fn unknown_provider(
-    document: &Document,
-    path: &[Segment<'_>],
-    provider: &ProviderName,
-    known: &Known,
-) -> Option<Mistake> {
-    let names: Vec<_> = known.providers.iter().map(ProviderName::as_str).collect();
-    let mistake = || {
-        document.mistake(path, format!("unknown provider \"{provider}\"")).label("no provider of this name")
-    };
-    (!known.providers.contains(provider)).then(|| hinted(mistake(), provider.as_str(), &names, "providers"))
-}
-
-fn hinted(mistake: Mistake, name: &str, known: &[&str], what: &str) -> Mistake {
-    match closest(name, known.iter().copied()) {
-        Some(close) => mistake.hint(format!("did you mean \"{close}\"?")),
-        None if known.is_empty() => mistake.hint(format!("the configuration has no {what}")),
-        None => mistake.hint(format!("{what} are {}", known.join(", "))),
-    }
-}
-
-/// Two roles may set one attribute of one app differently only if no one person can have both.
-fn check_contradictions(roles: &BTreeMap<&RoleName, (&Document, &raw::Role)>, mistakes: &mut Mistakes) {
-    let mut seen: BTreeMap<_, Vec<(&RoleName, Option<&ProviderName>, _)>> = BTreeMap::new();
-    for (name, (document, role)) in roles {
-        let provider = role.who.provider.as_ref();
-        let set =
-            role.gets.iter().flat_map(|(app, access)| access.attributes.iter().map(move |set| (app, set)));
-        for (app, (attribute, template)) in set {
-            let others = seen.entry((app, attribute)).or_default();
-            let meet =
-                |other: &Option<&ProviderName>| other.is_none() || provider.is_none() || *other == provider;
-            let clash = others.iter().find(|(_, other, text)| meet(other) && *text != template);
-            if let Some((other, ..)) = clash {
-                let path = ["roles", name.as_str(), "gets", app.as_str(), "attributes", attribute]
-                    .map(Segment::from);
-                let message =
-                    format!("roles \"{other}\" and \"{name}\" set {attribute} of {app} differently");
-                let mistake = document.mistake(&path, message).label("somebody may have both roles");
-                mistakes.push(mistake.hint("set it in one role, or give each role a provider of its own"));
-            }
-            if !others.iter().any(|(_, other, text)| *other == provider && *text == template) {
-                others.push((name, provider, template));
-            }
-        }
-    }
+    examples.into_iter().enumerate().map(case).collect()
 }

@@ -1,13 +1,15 @@
 //! Texts with claims in them: `Guest of ${claims.sponsor}`.
 
 use crate::identity::ClaimSet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::str::FromStr;
 
 /// A template, compiled; it serializes as it was written. `$${` stands for `${`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub(super) struct Template {
     written: String,
     parts: Vec<Part>,

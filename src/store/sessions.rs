@@ -234,9 +234,9 @@ impl Store {
             .await?;
         let mut apps: BTreeMap<AppName, Vec<Held>> = BTreeMap::new();
         for row in &rows {
-            let grant = grant(row)?;
+            let (grant, policy) = (grant(row)?, row.try_get::<&str, _>("policy")?);
             let held = Held {
-                opening: self.0.shared.openings.of(Arc::new(Opening::from(&grant.terms))),
+                opening: self.0.shared.openings.of(Arc::new(Opening::new(&grant.terms, policy))),
                 until: grant.end.at,
                 because: grant.end.because,
                 ended: grant.ended,

@@ -105,7 +105,7 @@ mod tests {
         let [id, sign_in, user, identity] = std::array::from_fn(|_| uuid::Uuid::now_v7());
         let terms = Terms::plain("reader".parse().unwrap(), "wiki".parse().unwrap());
         let held = Held {
-            opening: Arc::new(Opening::from(&terms)),
+            opening: Arc::new(Opening::new(&terms, "5f0c1b2a9e47")),
             until: Timestamp::UNIX_EPOCH,
             because: Because::Policy,
             ended: false,

@@ -167,6 +167,15 @@ impl Store {
         rows.iter().map(identity).collect()
     }
 
+    /// The identities of one person, oldest first.
+    pub async fn identities(&self, user: UserId) -> Result<Vec<Identity>, Error> {
+        let rows = query(identity!(" WHERE identities.user = $1 ORDER BY identities.id"))
+            .bind(user.to_string())
+            .fetch_all(&self.0.reader)
+            .await?;
+        rows.iter().map(identity).collect()
+    }
+
     /// The identity that `provider` (as the configuration calls it) calls `sub`.
     pub async fn find_identity(&self, provider: &str, sub: &str) -> Result<Option<Identity>, Error> {
         let row = query(identity!(" WHERE identities.provider = $1 AND identities.subject = $2"))

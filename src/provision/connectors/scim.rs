@@ -1,6 +1,7 @@
 //! SCIM 2.0 (RFC 7643, 7644) as a client. An account is ours if its `externalId` says so; whoever else has the name
 //! keeps it.
 
+mod calls;
 #[cfg(test)]
 mod fake;
 mod groups;
@@ -8,6 +9,8 @@ mod http;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+pub use calls::Call;
 
 use self::http::Http;
 use crate::account::{Actual, Desired, Profile, Seen, Step};

@@ -6,6 +6,7 @@ use super::operator::Operator;
 use axum::Router;
 use axum::extract::Request;
 use guestpass::clock::Clock;
+use guestpass::demo::browser::Browser;
 use guestpass::demo::notes::{Notes, NotesSettings};
 use guestpass::demo::provider::{Person, Provider, ProviderSettings};
 use guestpass::seal::random_text;
@@ -156,6 +157,13 @@ impl Site {
         let person = people.iter_mut().find(|person| person.sub == sub).unwrap();
         person.groups = groups.iter().map(|&group| group.to_owned()).collect();
         self.people(people);
+    }
+
+    /// Somebody signs in to Notes, in a browser of their own.
+    pub(crate) async fn signs_in(&self, person: &str) {
+        let browser = Browser::new(self.clock.clone()).unwrap();
+        let asked = browser.get(&self.notes_url).await.unwrap();
+        browser.post_form(asked.url.as_str(), &[("person", person)]).await.unwrap();
     }
 
     /// What a machine that watches over us is told at `path`.

@@ -1,0 +1,136 @@
+//! Everybody who is known, whole: what a question about all people at once reads. Also of a store that no gateway has
+//! open, without its key: nothing here is sealed, and nothing is written.
+
+use super::grants::grant;
+use super::users::{IDENTITIES_BETWEEN, Identity, identity};
+use super::{Error, Holder, Store, json, parsed};
+use crate::account::{Actual, Desired, Grant};
+use crate::names::{TargetName, UserId};
+use sqlx::query;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+/// The store, to be read. Cheap to clone.
+#[derive(Clone)]
+pub struct Reading(SqlitePool);
+
+/// An account, as one reading found it.
+#[derive(Debug, Clone)]
+pub struct KnownAccount {
+    /// Whose.
+    pub user: UserId,
+    /// Where it lives.
+    pub target: TargetName,
+    /// What should be.
+    pub desired: Desired,
+    /// All groups that we ever gave it.
+    pub given: BTreeSet<String>,
+    /// What the last look found.
+    pub seen: Actual,
+}
+
+impl Store {
+    /// The same store, to be read.
+    pub fn reading(&self) -> Reading {
+        Reading(self.0.reader.clone())
+    }
+}
+
+impl Reading {
+    /// Opens the SQLite file at `path`, whether or not a gateway has it open.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        Ok(Self(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    }
+
+    /// Everybody who was ever let in, in order of their ids, those after `after`, at most `limit`.
+    pub async fn known(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Holder>, Error> {
+        let rows = query("SELECT id AS user FROM users WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after.map(|user| user.to_string()).unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&self.0)
+            .await?;
+        self.whole(rows.iter().map(|row| parsed(row, "user")).collect::<Result<_, _>>()?).await
+    }
+
+    /// The people who hold a grant that has not ended, in the same order.
+    pub async fn holders(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Holder>, Error> {
+        let rows = query(
+            "SELECT DISTINCT identities.user FROM identities JOIN grants ON grants.identity = identities.id
+             WHERE grants.ended = 0 AND identities.user > $1 ORDER BY identities.user LIMIT $2",
+        )
+        .bind(after.map(|user| user.to_string()).unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&self.0)
+        .await?;
+        self.whole(rows.iter().map(|row| parsed(row, "user")).collect::<Result<_, _>>()?).await
+    }
+
+    /// The accounts of the people from one id to another, by person and target.
+    pub async fn accounts_between(&self, first: UserId, last: UserId) -> Result<Vec<KnownAccount>, Error> {
+        let rows = query(
+            "SELECT user, target, desired, given, seen FROM accounts WHERE user BETWEEN $1 AND $2 ORDER BY user, target",
+        )
+        .bind(first.to_string())
+        .bind(last.to_string())
+        .fetch_all(&self.0)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(KnownAccount {
+                    user: parsed(row, "user")?,
+                    target: parsed(row, "target")?,
+                    desired: json(row, "desired")?,
+                    given: json(row, "given")?,
+                    seen: json(row, "seen")?,
+                })
+            })
+            .collect()
+    }
+
+    /// These people, who are in order, with their identities and grants.
+    async fn whole(&self, users: Vec<UserId>) -> Result<Vec<Holder>, Error> {
+        let (Some(first), Some(last)) = (users.first(), users.last()) else { return Ok(Vec::new()) };
+        let (mut identities, mut grants) = (HashMap::new(), HashMap::new());
+        for identity in self.identities_between(*first, *last).await? {
+            identities.entry(identity.user).or_insert_with(Vec::new).push(identity);
+        }
+        for grant in self.grants_between(*first, *last).await? {
+            grants.entry(grant.identity).or_insert_with(Vec::new).push(grant);
+        }
+        let mut held = |identity: Identity| {
+            let grants = grants.remove(&identity.id).unwrap_or_default();
+            (identity, grants)
+        };
+        let holder = |user| {
+            let identities = identities.remove(&user).unwrap_or_default();
+            Holder { user, identities: identities.into_iter().map(&mut held).collect() }
+        };
+        Ok(users.into_iter().map(holder).collect())
+    }
+
+    async fn identities_between(&self, first: UserId, last: UserId) -> Result<Vec<Identity>, Error> {
+        let rows = query(IDENTITIES_BETWEEN)
+            .bind(first.to_string())
+            .bind(last.to_string())
+            .fetch_all(&self.0)
+            .await?;
+        rows.iter().map(identity).collect()
+    }
+
+    async fn grants_between(&self, first: UserId, last: UserId) -> Result<Vec<Grant>, Error> {
+        let rows = query(
+            "SELECT grants.* FROM grants JOIN identities ON identities.id = grants.identity
+             WHERE identities.user BETWEEN $1 AND $2 ORDER BY grants.id",
+        )
+        .bind(first.to_string())
+        .bind(last.to_string())
+        .fetch_all(&self.0)
+        .await?;
+        rows.iter().map(grant).collect()
+    }
+}

@@ -18,6 +18,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 use workload::Workload;
 
+/// That of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What must not cost more, in nanoseconds.
 const BARS: [(&str, f64); 3] = [("usual", 5e3), ("large", 50e3), ("load-large", 1e9)];
 

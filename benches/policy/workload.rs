@@ -66,8 +66,11 @@ impl Workload {
     pub(crate) fn usual() -> Self {
         let rule = |number: usize| {
             let groups = vec![format!("team-{number}"), format!("team-{number}-leads")];
-            let claims =
-                if number % 4 == 0 { vec![("department", format!("d-{}", number % 8))] } else { Vec::new() };
+            let claims = if number.is_multiple_of(4) {
+                vec![("department", format!("d-{}", number % 8))]
+            } else {
+                Vec::new()
+            };
             Rule::of(groups, claims)
         };
         Self { rules: (0..200).map(rule).collect(), groups: thirty(25), claims: person() }

@@ -226,11 +226,11 @@ type Setter<'a> = (&'a RoleName, Option<&'a BTreeSet<ProviderName>>, &'a Templat
 /// Two roles may set one attribute of one app differently only if no one person can have both.
 fn contradictions(whole: &Whole<'_>, mistakes: &mut Mistakes) {
     let mut seen: BTreeMap<_, Vec<Setter<'_>>> = BTreeMap::new();
+    // Who has a role by another has it whatever its own provider.
+    let included: BTreeSet<_> = whole.roles.values().flat_map(|(_, role)| &role.includes).collect();
     for (name, (document, role)) in &whole.roles {
-        // Who has a role by another has it whatever its own provider.
-        let included = whole.roles.values().any(|(_, other)| other.includes.contains(*name));
         let own = role.who.as_ref().and_then(|who| who.provider.as_ref()).map(|providers| &providers.0);
-        let providers = own.filter(|_| !included);
+        let providers = own.filter(|_| !included.contains(*name));
         let set =
             role.gets.iter().flat_map(|(app, access)| access.attributes.iter().map(move |set| (app, set)));
         for (app, (attribute, template)) in set {

@@ -7,6 +7,10 @@ use std::error::Error;
 use std::io::{BufRead, stdin};
 use std::time::Instant;
 
+/// The same as ours.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut lines = stdin().lock().lines();
     let asked: Value = serde_json::from_str(&lines.next().ok_or("no question")??)?;

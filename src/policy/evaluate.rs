@@ -67,10 +67,12 @@ impl Policy {
         let contradictions = contradictions(&found);
         let separations = self.separations(best.keys().copied(), &found);
         found.iter_mut().for_each(|found| {
-            if found.terms().is_some() {
-                let key = (found.role.clone(), found.app.clone());
-                let refused = separations.get(&found.role).or_else(|| contradictions.get(&key));
-                found.outcome = refused.cloned().unwrap_or_else(|| found.outcome.clone());
+            // What nobody refuses is what it was: nearly always, and then nothing is to be copied for it.
+            if found.terms().is_some() && !(separations.is_empty() && contradictions.is_empty()) {
+                let by_app = || contradictions.get(&(found.role.clone(), found.app.clone()));
+                if let Some(refused) = separations.get(&found.role).or_else(by_app) {
+                    found.outcome = refused.clone();
+                }
             }
             denials.iter().for_each(|(denial, verdict)| denial.take(verdict, found));
         });

@@ -7,6 +7,9 @@ use pretty_yaml::config::{FormatOptions, LanguageOptions, LayoutOptions, Quotes}
 /// How many characters a line may have before what is in braces or brackets is broken up.
 const WIDTH: usize = 120;
 
+/// How deep braces and brackets may lie in one another. What is deeper, and not closed, takes the library for ever.
+const DEPTH: usize = 12;
+
 /// `text` in the one way to write it. `file` is its name in mistakes.
 ///
 /// # Errors
@@ -17,6 +20,9 @@ pub fn format(file: &str, text: &str) -> Result<String, Box<Mistake>> {
         let mistake = before.mistake(&[], format!("cannot be formatted: {why}"));
         Box::new(mistake.hint("nothing was written; format this file by hand"))
     };
+    if depth(text) > DEPTH {
+        return Err(refused("braces and brackets lie too deep in one another"));
+    }
     let once =
         |text: &str| pretty_yaml::format_text(text, &options()).map_err(|error| refused(&error.to_string()));
     // Now and then it takes a second look: what was broken up changes what is around it.
@@ -41,6 +47,20 @@ fn options() -> FormatOptions {
             ..LanguageOptions::default()
         },
     }
+}
+
+/// How many braces and brackets are open at once, at the most; those in texts and comments, too.
+fn depth(text: &str) -> usize {
+    let mut open = 0_usize;
+    let depth = |letter| {
+        open = match letter {
+            '{' | '[' => open + 1,
+            '}' | ']' => open.saturating_sub(1),
+            _ => open,
+        };
+        open
+    };
+    text.chars().map(depth).max().unwrap_or_default()
 }
 
 /// All that formatting leaves as it is: everything but spaces, line breaks, commas and quotes.
@@ -89,6 +109,13 @@ examples:
 ";
         assert_eq!(formatted(text), expected);
         assert_eq!(formatted(expected), expected);
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_refused_at_once() {
+        let deep = |closed: &str| format!("roles: {}1{closed}\n", "[".repeat(60));
+        assert!(format("p.yaml", &deep(&"]".repeat(60))).is_err());
+        assert!(format("p.yaml", &format!("a: 1 # {}\n", deep(""))).is_err());
     }
 
     #[test]

@@ -207,35 +207,23 @@ impl From<Expression> for String {
     }
 }
 
-/// A variable that nothing defines, if there is one.
+/// A variable that nothing defines, if there is one; of several, the first by name.
 fn unknown_variable(expression: &IdedExpr) -> Option<String> {
     let mut own = BTreeSet::new();
-    let mut named = BTreeSet::new();
-    variables(expression, &mut own, &mut named);
-    named
-        .into_iter()
-        .find(|name| !VARIABLES.contains(&name.as_str()) && !own.contains(name) && !is_type(name))
-}
-
-fn is_type(name: &str) -> bool {
-    ["bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string", "type", "uint"]
-        .contains(&name)
-}
-
-/// The names that macros bring, and those that are used.
-fn variables(expression: &IdedExpr, own: &mut BTreeSet<String>, named: &mut BTreeSet<String>) {
-    if let Expr::Comprehension(made) = &expression.expr {
-        own.insert(made.iter_var.clone());
-        own.extend(made.iter_var2.clone());
-    }
-    let references = expression.references();
-    named.extend(references.variables().into_iter().map(str::to_owned));
     walk(expression, &mut |part| {
         if let Expr::Comprehension(made) = part {
             own.insert(made.iter_var.clone());
             own.extend(made.iter_var2.clone());
         }
     });
+    let references = expression.references();
+    let unknown = |name: &&str| !VARIABLES.contains(name) && !own.contains(*name) && !is_type(name);
+    references.variables().into_iter().filter(unknown).min().map(str::to_owned)
+}
+
+fn is_type(name: &str) -> bool {
+    ["bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string", "type", "uint"]
+        .contains(&name)
 }
 
 /// What went wrong, as one would say it.

@@ -254,16 +254,4 @@ impl Decision {
     pub fn is_undecided(&self, role: &RoleName, app: &AppName) -> bool {
         self.found.iter().any(|found| found.role == *role && found.app == *app && found.is_undecided())
     }
-
-    /// Whether anything depends on what the provider did not tell.
-    pub fn has_unknown(&self) -> bool {
-        self.found.iter().any(|found| matches!(found.outcome, Outcome::Unknown(_)))
-    }
-
-    /// Whether a role that matched was refused because it could not be worked out, or contradicts another.
-    pub fn has_failed(&self) -> bool {
-        let failed =
-            |found: &Found| matches!(found.outcome, Outcome::Failed(_) | Outcome::Contradicted { .. });
-        self.found.iter().any(failed)
-    }
 }

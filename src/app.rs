@@ -73,7 +73,8 @@ impl App {
         let told = Told::new(&metrics, clock.now());
         told.left_alone(&store, &config.targets).await;
 
-        let rules = rules(config.policy, &config.providers, config.app_targets, config.lifecycle);
+        let rules =
+            rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));

@@ -12,6 +12,7 @@ pub mod loopback;
 pub mod metrics;
 pub mod names;
 pub mod page;
+pub mod percent;
 pub mod seal;
 pub mod size;
 pub mod socket;

@@ -2,6 +2,7 @@
 //! what was asked for: so a crash between acting and recording loses none, and a target that lies makes none.
 
 use super::desired::Desired;
+use super::entitlement::Entitlement;
 use super::step::{Actual, Seen};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,7 +13,7 @@ use std::fmt;
 pub enum Change {
     /// It is there now, and was not.
     Created,
-    /// It was there, and is not any more. Never our doing.
+    /// It was there, and is not any more.
     Gone,
     /// It may be used again.
     Enabled,
@@ -20,34 +21,30 @@ pub enum Change {
     Disabled,
     /// Its names, address or attributes are others.
     Updated,
-    /// It is in a group now.
-    Joined {
-        /// The group's name.
-        group: String,
-    },
-    /// It is not in a group any more.
-    Left {
-        /// The group's name.
-        group: String,
-    },
+    /// It has an entitlement now.
+    #[serde(alias = "joined")]
+    Given(Entitlement),
+    /// It does not have an entitlement any more.
+    #[serde(alias = "left")]
+    Taken(Entitlement),
 }
 
 impl fmt::Display for Change {
-    /// The change in one or two words, as after "account".
+    /// The change in a few words, as after "account".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Created => "created",
-            Self::Gone => "gone",
-            Self::Enabled => "enabled",
-            Self::Disabled => "disabled",
-            Self::Updated => "updated",
-            Self::Joined { .. } => "joined group",
-            Self::Left { .. } => "left group",
-        })
+        match self {
+            Self::Created => f.write_str("created"),
+            Self::Gone => f.write_str("gone"),
+            Self::Enabled => f.write_str("enabled"),
+            Self::Disabled => f.write_str("disabled"),
+            Self::Updated => f.write_str("updated"),
+            Self::Given(entitlement) => write!(f, "given {entitlement}"),
+            Self::Taken(entitlement) => write!(f, "no longer has {entitlement}"),
+        }
     }
 }
 
-/// What changed from `before` to `after`, in a stable order. Of groups and attributes only those count that
+/// What changed from `before` to `after`, in a stable order. Of entitlements and attributes only those count that
 /// `desired` names: the others are not ours, and are not looked at everywhere.
 pub fn changes(before: &Actual, after: &Actual, desired: &Desired) -> Vec<Change> {
     match (before, after) {
@@ -61,21 +58,23 @@ pub fn changes(before: &Actual, after: &Actual, desired: &Desired) -> Vec<Change
     }
 }
 
-/// What is known after a look: what it saw; and where it was not asked for groups and attributes, those as they
-/// were known before.
+/// What is known after a look: what it saw; and where it was not asked for entitlements and attributes, those as
+/// they were known before.
 pub fn learn(before: &Actual, mut seen: Actual, desired: &Desired) -> Actual {
-    if let (Actual::Present(old), Actual::Present(new), Desired::Disabled) = (before, &mut seen, desired)
+    let asked = matches!(desired, Desired::Active(_));
+    if let (Actual::Present(old), Actual::Present(new), false) = (before, &mut seen, asked)
         && old.native_id == new.native_id
     {
-        new.groups.clone_from(&old.groups);
+        new.entitlements.clone_from(&old.entitlements);
         new.attributes.clone_from(&old.attributes);
+        new.expires = old.expires;
     }
     seen
 }
 
 fn born(new: &Seen, desired: &Desired) -> Vec<Change> {
-    // Usable and in no group, as our own creation would leave it.
-    let blank = Seen { active: true, groups: Default::default(), ..new.clone() };
+    // Usable and without entitlements, as our own creation would leave it.
+    let blank = Seen { active: true, entitlements: Default::default(), ..new.clone() };
     [vec![Change::Created], between(&blank, new, desired)].concat()
 }
 
@@ -85,10 +84,11 @@ fn between(old: &Seen, new: &Seen, desired: &Desired) -> Vec<Change> {
     let mut updated = names(old) != names(new);
     if let Desired::Active(profile) = desired {
         updated |= profile.attributes.keys().any(|name| old.attributes.get(name) != new.attributes.get(name));
-        for group in profile.groups.union(&profile.withdrawn).cloned() {
-            match (old.groups.contains(&group), new.groups.contains(&group)) {
-                (true, false) => changes.push(Change::Left { group }),
-                (false, true) => changes.push(Change::Joined { group }),
+        updated |= old.expires != new.expires;
+        for one in profile.entitlements.union(&profile.withdrawn).cloned() {
+            match (old.entitlements.contains(&one), new.entitlements.contains(&one)) {
+                (true, false) => changes.push(Change::Taken(one)),
+                (false, true) => changes.push(Change::Given(one)),
                 _ => {}
             }
         }
@@ -106,36 +106,53 @@ fn between(old: &Seen, new: &Seen, desired: &Desired) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Profile, next_step};
+    use super::super::{Closing, Profile, next_step};
     use super::*;
+
+    fn readers() -> Entitlement {
+        Entitlement::Group("readers".into())
+    }
 
     #[test]
     fn a_life_is_told_once() {
         let profile =
-            Profile { user_name: "ada".into(), groups: ["readers".into()].into(), ..Profile::default() };
+            Profile { user_name: "ada".into(), entitlements: [readers()].into(), ..Profile::default() };
         let (mut known, mut told) = (Actual::Absent, Vec::new());
-        for desired in [Desired::Active(profile.clone()), Desired::Disabled, Desired::Active(profile)] {
+        let disabled = Desired::Disabled(Closing::default());
+        let active = Desired::Active(profile);
+        for desired in [active.clone(), disabled, active, Desired::Absent] {
             while let Some(step) = next_step(&desired, &known) {
                 let seen = known.clone().after(&step);
                 told.extend(changes(&known, &seen, &desired));
                 known = learn(&known, seen, &desired);
             }
         }
-        let joined = Change::Joined { group: "readers".into() };
-        assert_eq!(told, [Change::Created, joined, Change::Disabled, Change::Enabled]);
+        let opened = [Change::Created, Change::Given(readers()), Change::Disabled, Change::Enabled];
+        assert_eq!(told, [&opened[..], &[Change::Disabled, Change::Gone]].concat());
     }
 
     #[test]
     fn what_is_found_is_told_whole() {
-        let profile = Profile { groups: ["readers".into()].into(), ..Profile::default() };
+        let profile = Profile { entitlements: [readers()].into(), ..Profile::default() };
         let Actual::Present(seen) = Actual::Absent.after(&super::super::Step::Create(profile.clone())) else {
             unreachable!("it was just created");
         };
-        let found = Seen { active: false, groups: ["readers".into(), "theirs".into()].into(), ..seen };
+        let theirs = Entitlement::Group("theirs".into());
+        let found = Seen { active: false, entitlements: [readers(), theirs].into(), ..seen };
         let desired = Desired::Active(profile);
-        let joined = Change::Joined { group: "readers".into() };
         let told = changes(&Actual::Absent, &Actual::Present(found.clone()), &desired);
-        assert_eq!(told, [Change::Created, joined, Change::Disabled]);
+        assert_eq!(told, [Change::Created, Change::Given(readers()), Change::Disabled]);
         assert_eq!(changes(&Actual::Present(found), &Actual::Absent, &desired), [Change::Gone]);
+    }
+
+    #[test]
+    fn the_record_reads_as_it_was_first_written() {
+        let written = serde_json::to_string(&Change::Given(readers())).unwrap();
+        assert_eq!(written, r#"{"change":"given","group":"readers"}"#);
+        for text in [written.as_str(), r#"{"change":"joined","group":"readers"}"#] {
+            assert_eq!(serde_json::from_str::<Change>(text).unwrap(), Change::Given(readers()));
+        }
+        let left: Change = serde_json::from_str(r#"{"change":"left","group":"readers"}"#).unwrap();
+        assert_eq!(left, Change::Taken(readers()));
     }
 }

@@ -1,6 +1,8 @@
 //! What should exist in a target.
 
-use super::terms::Terms;
+use super::entitlement::Entitlement;
+use super::grant::Grant;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,17 @@ pub enum Desired {
     /// The account exists, may be used, and looks like this.
     Active(Profile),
     /// The account, if it exists, may not be used.
-    Disabled,
+    Disabled(Closing),
+    /// There is no account. Only of one that we made, and only once its time after the end is over.
+    Absent,
+}
+
+/// What becomes of what belongs to an account that is closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Who takes over the work, by their name in the target, as policy said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heir: Option<String>,
 }
 
 /// What an active account looks like.
@@ -25,16 +37,19 @@ pub struct Profile {
     /// Their e-mail address, verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Groups they are in.
-    #[serde(default)]
-    pub groups: BTreeSet<String>,
-    /// Groups that we once gave and that they may no longer be in. Groups in neither set are not ours to touch.
+    /// What they may do.
+    #[serde(default, alias = "groups")]
+    pub entitlements: BTreeSet<Entitlement>,
+    /// What we once gave and they may no longer have. What is in neither set is not ours to touch.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub withdrawn: BTreeSet<String>,
+    pub withdrawn: BTreeSet<Entitlement>,
     /// Further attributes by their name in the target's words (for SCIM: `title`, `name.givenName`,
     /// `urn:...:User:department`). Attributes not named here are not ours to touch.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
+    /// When the target may close the account by itself, where it can: never before access ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 /// What a person brings to every account of theirs.
@@ -49,44 +64,51 @@ pub struct Bearer {
 }
 
 impl Desired {
-    /// What should be in a target for `bearer`, who holds `terms` there now and was ever `given` these groups.
+    /// What should be in a target for `bearer`, who holds `grants` there now and was ever `given` these entitlements.
+    /// `closing` is what becomes of the account otherwise.
     ///
-    /// Without terms the account is disabled. So it is where two terms set one attribute differently: nobody can
+    /// Without grants the account is disabled. So it is where two of them set one attribute differently: nobody can
     /// say which is right, and an error denies.
-    pub fn for_terms(bearer: &Bearer, terms: &[&Terms], given: &BTreeSet<String>) -> Self {
+    pub fn for_grants(
+        bearer: &Bearer,
+        grants: &[&Grant],
+        given: &BTreeSet<Entitlement>,
+        closing: Closing,
+    ) -> Self {
         let mut attributes = BTreeMap::new();
-        for (name, value) in terms.iter().flat_map(|terms| &terms.attributes) {
+        for (name, value) in grants.iter().flat_map(|grant| &grant.terms.attributes) {
             if attributes.insert(name.clone(), value.clone()).is_some_and(|other| other != *value) {
-                return Self::Disabled;
+                return Self::Disabled(closing);
             }
         }
-        if terms.is_empty() {
-            return Self::Disabled;
+        if grants.is_empty() {
+            return Self::Disabled(closing);
         }
-        let groups: BTreeSet<String> = terms.iter().flat_map(|terms| terms.groups.iter().cloned()).collect();
+        let entitlements: BTreeSet<_> = grants.iter().flat_map(|grant| grant.terms.entitlements()).collect();
         Self::Active(Profile {
             user_name: bearer.user_name.clone(),
             display_name: bearer.display_name.clone(),
             email: bearer.email.clone(),
-            withdrawn: given - &groups,
-            groups,
+            withdrawn: given - &entitlements,
+            entitlements,
             attributes,
+            expires: grants.iter().map(|grant| grant.second_lock()).max(),
         })
     }
 
-    /// The groups that it gives.
-    pub fn groups(&self) -> &BTreeSet<String> {
-        static NONE: BTreeSet<String> = BTreeSet::new();
+    /// What it gives.
+    pub fn entitlements(&self) -> &BTreeSet<Entitlement> {
+        static NONE: BTreeSet<Entitlement> = BTreeSet::new();
         match self {
-            Self::Active(profile) => &profile.groups,
-            Self::Disabled => &NONE,
+            Self::Active(profile) => &profile.entitlements,
+            Self::Disabled(_) | Self::Absent => &NONE,
         }
     }
 
     /// Whether it takes nothing away from `before`.
     pub fn only_adds_to(&self, before: &Self) -> bool {
         match (before, self) {
-            (Self::Active(before), Self::Active(after)) => before.groups.is_subset(&after.groups),
+            (Self::Active(before), Self::Active(after)) => before.entitlements.is_subset(&after.entitlements),
             _ => false,
         }
     }
@@ -94,35 +116,61 @@ impl Desired {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Terms;
     use super::*;
+    use crate::names::IdentityId;
+    use jiff::SignedDuration;
 
-    fn terms(groups: &[&str], title: &str) -> Terms {
-        Terms {
+    fn now() -> Timestamp {
+        "2026-03-02T09:00:00Z".parse().unwrap()
+    }
+
+    fn grant(groups: &[&str], title: &str, ttl: Option<SignedDuration>) -> Grant {
+        let terms = Terms {
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            roles: [format!("{title}s")].into(),
             attributes: BTreeMap::from([("title".to_owned(), title.to_owned())]),
+            ttl,
             ..Terms::plain("editor".parse().unwrap(), "wiki".parse().unwrap())
-        }
+        };
+        Grant::first(IdentityId::random(), terms, now(), SignedDuration::from_hours(24 * 30)).unwrap()
+    }
+
+    fn desired(grants: &[&Grant], given: &BTreeSet<Entitlement>) -> Desired {
+        Desired::for_grants(&Bearer::default(), grants, given, Closing::default())
     }
 
     #[test]
     fn roles_add_up_and_what_is_gone_is_withdrawn() {
-        let given = BTreeSet::from(["admins".to_owned(), "readers".to_owned()]);
-        let (reader, editor) = (terms(&["readers"], "Guest"), terms(&["editors"], "Guest"));
-        let Desired::Active(profile) = Desired::for_terms(&Bearer::default(), &[&reader, &editor], &given)
+        let (reader, editor) = (grant(&["readers"], "Guest", None), grant(&["editors"], "Guest", None));
+        let Desired::Active(profile) =
+            desired(&[&reader, &editor], &Entitlement::groups(&["admins", "readers"]))
         else {
             panic!("not active");
         };
-        assert_eq!(profile.groups, BTreeSet::from(["editors".to_owned(), "readers".to_owned()]));
-        assert_eq!(profile.withdrawn, BTreeSet::from(["admins".to_owned()]));
+        let role = BTreeSet::from([Entitlement::Role("Guests".to_owned())]);
+        assert_eq!(profile.entitlements, &Entitlement::groups(&["editors", "readers"]) | &role);
+        assert_eq!(profile.withdrawn, Entitlement::groups(&["admins"]));
     }
 
     #[test]
     fn no_role_or_a_contradiction_disables() {
-        assert_eq!(Desired::for_terms(&Bearer::default(), &[], &BTreeSet::new()), Desired::Disabled);
-        let (guest, staff) = (terms(&[], "Guest"), terms(&[], "Staff"));
-        assert_eq!(
-            Desired::for_terms(&Bearer::default(), &[&guest, &staff], &BTreeSet::new()),
-            Desired::Disabled
-        );
+        let none = BTreeSet::new();
+        assert_eq!(desired(&[], &none), Desired::Disabled(Closing::default()));
+        let (guest, staff) = (grant(&[], "Guest", None), grant(&[], "Staff", None));
+        assert_eq!(desired(&[&guest, &staff], &none), Desired::Disabled(Closing::default()));
+    }
+
+    #[test]
+    fn the_second_lock_is_the_last_end_and_moves_by_days_where_the_end_does() {
+        let expires = |grants: &[&Grant]| match desired(grants, &BTreeSet::new()) {
+            Desired::Active(profile) => profile.expires.unwrap().to_string(),
+            other => panic!("{other:?}"),
+        };
+        let hour = grant(&[], "Guest", Some(SignedDuration::from_hours(1)));
+        assert_eq!(expires(&[&hour]), "2026-03-02T10:00:00Z");
+        // Confirmed at each sign-in, and so it moves: the end of the day on which it would lapse.
+        let lapses = grant(&[], "Guest", None);
+        assert_eq!(expires(&[&hour, &lapses]), "2026-04-02T00:00:00Z");
     }
 }

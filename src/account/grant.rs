@@ -6,6 +6,9 @@ use crate::names::{GrantId, IdentityId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// A day, in seconds.
+const DAY: i64 = 24 * 60 * 60;
+
 /// A role that one identity holds, or held, in one app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -130,6 +133,17 @@ impl Grant {
     /// Whether it opens anything at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.ended && now < self.end.at
+    }
+
+    /// When a target may close the account by itself: at the end, if that is fixed. One that sign-ins or requests put
+    /// off is told in whole days (UTC), so that the target hears of it once a day at most.
+    pub fn second_lock(&self) -> Timestamp {
+        let renewed = matches!(self.end.because, Because::Ttl(_)) && self.terms.renew != Renew::Never;
+        if !renewed && !self.end.because.is_put_off() {
+            return self.end.at;
+        }
+        let day = self.end.at.as_second().saturating_add(DAY - 1).div_euclid(DAY);
+        Timestamp::from_second(day * DAY).unwrap_or(self.end.at)
     }
 
     fn with_its_end(self, lapse: SignedDuration) -> Self {

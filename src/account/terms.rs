@@ -1,5 +1,6 @@
 //! What policy gives.
 
+use super::entitlement::Entitlement;
 use super::limits::Limits;
 use crate::names::{AppName, RoleName};
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,9 @@ pub struct Terms {
     pub app: AppName,
     /// Groups in the app's target.
     pub groups: BTreeSet<String>,
+    /// Roles of the target itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub roles: BTreeSet<String>,
     /// Attributes of the account, by their name in the target's words, templates filled in.
     pub attributes: BTreeMap<String, String>,
     /// How long it lasts from when it was first granted; `None` as long as the provider confirms it.
@@ -49,6 +53,12 @@ pub struct Terms {
     /// Who answers for the person, as policy names them.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sponsor: Option<String>,
+    /// Who takes over the work when the account is closed, by their name in the target.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub heir: Option<String>,
+    /// How long after the end the account is deleted; it is kept for ever where nothing is said.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub delete_after: Option<SignedDuration>,
 }
 
 /// What lets `ttl` count anew, while a grant lives.
@@ -75,6 +85,7 @@ impl Terms {
             role,
             app,
             groups: BTreeSet::new(),
+            roles: BTreeSet::new(),
             attributes: BTreeMap::new(),
             ttl: None,
             until: None,
@@ -85,7 +96,15 @@ impl Terms {
             only: Vec::new(),
             routes: BTreeSet::new(),
             sponsor: None,
+            heir: None,
+            delete_after: None,
         }
+    }
+
+    /// What the account may do by it.
+    pub fn entitlements(&self) -> impl Iterator<Item = Entitlement> {
+        let groups = self.groups.iter().cloned().map(Entitlement::Group);
+        groups.chain(self.roles.iter().cloned().map(Entitlement::Role))
     }
 
     /// How long a use may go unwritten where it moves an end, which may therefore come so much early: an hour at the

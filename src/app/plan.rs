@@ -7,7 +7,7 @@ use crate::lifecycle::{self, Lifecycle, Rules};
 use crate::names::{AppName, ProviderName, TargetName};
 use crate::policy::Policy;
 use crate::provision::Targets;
-use crate::provision::connectors::scim::{self, Scim};
+use crate::provision::connectors;
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::{oidc, portal};
@@ -91,10 +91,15 @@ pub(super) fn rules(
     policy: Policy,
     providers: &BTreeMap<ProviderName, issuer::Settings>,
     targets: BTreeMap<AppName, TargetName>,
+    speaks: &BTreeMap<TargetName, connectors::Settings>,
     settings: lifecycle::Settings,
 ) -> Rules {
     let groups = providers.iter().map(|(name, settings)| (name.clone(), settings.groups.clone()));
-    Rules { policy, groups: groups.collect(), targets, settings }
+    let privileged = |(name, settings): (&TargetName, &connectors::Settings)| {
+        (name.clone(), settings.treatment.privileged.clone())
+    };
+    let privileged = speaks.iter().map(privileged).collect();
+    Rules { policy, groups: groups.collect(), targets, privileged, settings }
 }
 
 /// The targets of `settings`; those whose settings are as `before` are the very same that are `running`.
@@ -102,8 +107,8 @@ pub(super) fn rules(
 /// # Errors
 /// Where an HTTP client cannot be made.
 pub(super) fn targets(
-    settings: &BTreeMap<TargetName, scim::Settings>,
-    before: &BTreeMap<TargetName, scim::Settings>,
+    settings: &BTreeMap<TargetName, connectors::Settings>,
+    before: &BTreeMap<TargetName, connectors::Settings>,
     running: &Targets,
 ) -> anyhow::Result<Targets> {
     let mut targets = Targets::new();
@@ -111,7 +116,7 @@ pub(super) fn targets(
         let unchanged = running.get(name).filter(|_| before.get(name) == Some(settings));
         let target = match unchanged {
             Some(target) => target.clone(),
-            None => Arc::new(Scim::new(settings)?),
+            None => Arc::new(settings.build()?),
         };
         targets.insert(name.clone(), target);
     }

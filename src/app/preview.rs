@@ -1,12 +1,13 @@
 //! What the files as they are now would do, asked before they hold. Nothing is put in place.
 
-use super::plan::rules;
+use super::plan::{rules, targets};
 use super::reload::Reload;
 use crate::admin::{Planned, PlannedAccount, PlannedCall};
 use crate::config::Loaded;
 use crate::gateway::upstream::Registry;
 use crate::lifecycle::Plan;
-use crate::provision::connectors::scim::Call;
+use crate::provision::{Call, Targets};
+use std::collections::BTreeMap;
 use tokio::task::spawn_blocking;
 
 impl Reload {
@@ -22,13 +23,24 @@ impl Reload {
         let mut planned = Planned { report: loaded.report(), ..Planned::default() };
         if let Some(config) = loaded.config.take() {
             planned.policy = config.policy.version().to_string();
-            let rules = rules(config.policy, &config.providers, config.app_targets, config.lifecycle);
+            let rules = rules(
+                config.policy,
+                &config.providers,
+                config.app_targets,
+                &config.targets,
+                config.lifecycle,
+            );
             let plan = self.standing.lifecycle.plan(&rules).await.map_err(|error| error.to_string())?;
             let Plan { comparison, accounts } = plan;
-            let account = |account: crate::lifecycle::Planned| PlannedAccount {
-                person: account.person,
-                target: account.target,
-                calls: account.steps.iter().map(|step| call(Call::of(step))).collect(),
+            let speaks = targets(&config.targets, &BTreeMap::new(), &Targets::new());
+            let speaks = speaks.map_err(|error| error.to_string())?;
+            let account = |account: crate::lifecycle::Planned| {
+                let calls = |step| {
+                    let target = speaks.get(&account.target)?;
+                    Some(target.connector.calls(step).into_iter().map(call))
+                };
+                let calls = account.steps.iter().filter_map(calls).flatten().collect();
+                PlannedAccount { person: account.person, target: account.target, calls }
             };
             planned.comparison = comparison;
             planned.accounts = accounts.into_iter().map(account).collect();
@@ -39,5 +51,6 @@ impl Reload {
 }
 
 fn call(call: Call) -> PlannedCall {
-    PlannedCall { method: call.method.to_owned(), path: call.path, what: call.what }
+    let Call { method, path, what } = call;
+    PlannedCall { method, path, what }
 }

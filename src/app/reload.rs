@@ -15,7 +15,7 @@ use crate::gateway::upstream::Registry;
 use crate::lifecycle::Rules;
 use crate::names::TargetName;
 use crate::provision::Targets;
-use crate::provision::connectors::scim;
+use crate::provision::connectors;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Reload {
     pub(super) live: Arc<Live>,
     pub(super) targets: watch::Sender<Targets>,
     pub(super) issuers: Issuers,
-    pub(super) target_settings: BTreeMap<TargetName, scim::Settings>,
+    pub(super) target_settings: BTreeMap<TargetName, connectors::Settings>,
     pub(super) fixed: Fixed,
     pub(super) path: PathBuf,
     pub(super) files: Files,
@@ -157,7 +157,8 @@ impl Reload {
         let issuers = self.standing.issuers(&config.providers, &self.issuers)?;
         let targets = targets(&config.targets, &self.target_settings, &self.targets.borrow())?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
-        let rules = rules(config.policy, &config.providers, config.app_targets, config.lifecycle);
+        let rules =
+            rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         self.let_pass(&rules, confirm).await?;
 
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.

@@ -5,7 +5,7 @@ use crate::document::Severity;
 use crate::metrics::Metrics;
 use crate::names::TargetName;
 use crate::policy::CaseOutcome;
-use crate::provision::connectors::scim;
+use crate::provision::connectors;
 use crate::store::Store;
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -71,7 +71,11 @@ impl Told {
     }
 
     /// Warns of accounts in targets that are not in the configuration: nobody closes them.
-    pub(super) async fn left_alone(&self, store: &Store, targets: &BTreeMap<TargetName, scim::Settings>) {
+    pub(super) async fn left_alone(
+        &self,
+        store: &Store,
+        targets: &BTreeMap<TargetName, connectors::Settings>,
+    ) {
         let mut left: BTreeMap<TargetName, i64> = BTreeMap::new();
         match store.accounts_by_state().await {
             Ok(counted) => {

@@ -29,6 +29,8 @@ pub enum Event {
     SessionRevoked { sign_in: SignInId },
     /// Time ran out for these grants.
     AccessEnded { grants: Vec<GrantId> },
+    /// The time for which these accounts are kept after the end is over: they are to be deleted.
+    RetentionEnded { accounts: Vec<AccountId> },
     /// These grants were used, and so end later.
     AccessProlonged { grants: Vec<GrantId> },
     /// Another policy holds: these grants ended, or their terms are others now.
@@ -48,6 +50,10 @@ pub enum Event {
     AccountStuck { account: AccountId, target: TargetName, stuck: bool },
     /// An operator asked to try again now.
     AccountRetried { account: AccountId, target: TargetName },
+    /// An operator said whose account it is: one that is there, which is to be `adopted`, or a new one.
+    AccountDecided { account: AccountId, target: TargetName, adopted: bool },
+    /// An operator confirmed all that a target was to take until then.
+    TargetConfirmed { target: TargetName },
 }
 
 impl Event {

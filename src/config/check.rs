@@ -1,6 +1,7 @@
 //! From settings as written to settings that are right.
 
 use super::listen;
+use super::targets;
 use super::tell::Tell;
 use super::{AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder};
 use crate::document::closest;
@@ -10,11 +11,12 @@ use crate::lifecycle;
 use crate::loopback::is_local;
 use crate::names::{AppName, ProviderName, RoleName, TargetName};
 use crate::policy::{Known, Policy};
-use crate::provision::connectors::scim;
+use crate::provision::connectors;
 use crate::seal::Sealer;
 use crate::{issuer, seal};
 use http::Method;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +50,9 @@ pub(super) fn check(
     let policy = read_policies(&folder.join(&settings.policies), &known, files, tell);
     let workers = settings.workers.unwrap_or_else(cores).max(1);
     let loader = Loader { folder, lanes: workers, registry: upstreams };
-    let Apps { apps, targets, app_targets } = check_apps(settings.apps, &settings.url, loader, files, tell);
+    let named = targets::named(&settings.targets, folder, files, tell);
+    let Apps { apps, targets, app_targets } =
+        check_apps(settings.apps, named, &settings.url, loader, files, tell);
     if let Some(policy) = &policy {
         check_routes(&apps, policy, tell);
     }
@@ -92,7 +96,7 @@ fn cores() -> usize {
 }
 
 /// What is said to others in the clear can be read and changed by others.
-fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
+pub(super) fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => is_local(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -154,18 +158,19 @@ fn check_providers(providers: &BTreeMap<ProviderName, issuer::Settings>, tell: &
 #[derive(Default)]
 struct Apps {
     apps: BTreeMap<AppName, Arc<gateway::App>>,
-    targets: BTreeMap<TargetName, scim::Settings>,
+    targets: BTreeMap<TargetName, connectors::Settings>,
     app_targets: BTreeMap<AppName, TargetName>,
 }
 
 fn check_apps(
     settings: BTreeMap<AppName, AppSettings>,
+    targets: BTreeMap<TargetName, connectors::Settings>,
     url: &Url,
     loader: Loader<'_>,
     files: &mut Files,
     tell: &mut Tell<'_>,
 ) -> Apps {
-    let mut checked = Apps::default();
+    let mut checked = Apps { targets, ..Apps::default() };
     if settings.is_empty() {
         tell.hint(&["apps"], "no app is protected", "name at least one below `apps:`");
     }
@@ -173,20 +178,28 @@ fn check_apps(
     let mut hosts = BTreeMap::from([(own, "our own pages".to_owned())]);
     for (name, mut app) in settings {
         let here = ["apps", name.as_str()];
-        if let Some(scim) = app.accounts.take()
-            && let Ok(target) = name.as_str().parse::<TargetName>()
-        {
-            check_url(&scim.scim, &[&here[..], &["accounts", "scim"]].concat(), tell);
-            if is_placeholder(&scim.token) {
-                let at = [&here[..], &["accounts", "token"]].concat();
-                tell.hint(
-                    &at,
-                    "the token is empty or a placeholder",
-                    "ask the app's administrator for a SCIM token",
-                );
+        if let Some(accounts) = app.accounts.take() {
+            let at = [&here[..], &["accounts"]].concat();
+            match accounts {
+                Value::String(target) => {
+                    checked.app_targets.extend(
+                        targets::referred(&target, &checked.targets, &at, tell)
+                            .map(|target| (name.clone(), target)),
+                    );
+                }
+                _ => {
+                    if let (Some(settings), Ok(target)) =
+                        (targets::read(&at, loader.folder, files, tell), name.as_str().parse::<TargetName>())
+                    {
+                        if checked.targets.contains_key(&target) {
+                            let hint = "an app with accounts of its own has a target of its own name";
+                            tell.hint(&at, format!("there is a target \"{target}\" already"), hint);
+                        }
+                        checked.app_targets.insert(name.clone(), target.clone());
+                        checked.targets.insert(target, settings);
+                    }
+                }
             }
-            checked.app_targets.insert(name.clone(), target.clone());
-            checked.targets.insert(target, scim);
         }
         app.upstreams()
             .flat_map(|upstream| upstream.files())

@@ -8,6 +8,7 @@ mod files;
 mod listen;
 mod loaded;
 mod policies;
+mod targets;
 mod tell;
 
 pub use files::Files;
@@ -22,12 +23,13 @@ use crate::issuer;
 use crate::lifecycle;
 use crate::names::{AppName, ProviderName, TargetName};
 use crate::policy::{CaseOutcome, Policy};
-use crate::provision::connectors::scim;
+use crate::provision::connectors;
 use crate::seal::Sealer;
 use crate::span::Span;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -74,6 +76,9 @@ struct Settings {
     policy_guard: lifecycle::Guard,
     providers: BTreeMap<ProviderName, issuer::Settings>,
     apps: BTreeMap<AppName, AppSettings>,
+    /// Targets that serve several apps, which name them in `accounts:`.
+    #[serde(default)]
+    targets: BTreeMap<TargetName, Value>,
     /// The folder with the policy's files.
     policies: PathBuf,
     /// Where each request leaves a line: `stdout`, `off`, or the path of a file.
@@ -96,7 +101,7 @@ impl Default for SessionSettings {
 }
 
 /// One app: what the gateway wants to know, and where its accounts live; without accounts roles open it at once.
-type AppSettings = gateway::Settings<scim::Settings>;
+type AppSettings = gateway::Settings<Value>;
 
 fn default_access_log() -> String {
     "stdout".to_owned()
@@ -161,7 +166,7 @@ pub struct Config {
     /// Where the apps are, for those who watch it.
     pub upstreams: gateway::upstream::Registry,
     /// Where accounts live.
-    pub targets: BTreeMap<TargetName, scim::Settings>,
+    pub targets: BTreeMap<TargetName, connectors::Settings>,
     /// Which target has the accounts of which app.
     pub app_targets: BTreeMap<AppName, TargetName>,
     /// Who gets what.

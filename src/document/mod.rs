@@ -131,6 +131,33 @@ impl Document {
         &self.value
     }
 
+    /// The mapping at `path` as two documents, whose mistakes are told at their places in this one: the entries under
+    /// `keys`, and the others. `None` where there is no mapping.
+    pub fn split(&self, path: &[Segment<'_>], keys: &[&str]) -> Option<(Self, Self)> {
+        let (mut value, mut node) = (&self.value, &self.node);
+        for segment in path {
+            node = node.child(*segment)?.1;
+            value = match segment {
+                Segment::Key(key) => value.get(*key)?,
+                Segment::Index(index) => value.get(*index)?,
+            };
+        }
+        let (Value::Object(values), Children::Mapping(nodes)) = (value, &node.children) else { return None };
+        let part = |wanted: bool| {
+            let is_in = |key: &str| keys.contains(&key) == wanted;
+            let values = values.iter().filter(|(key, _)| is_in(key));
+            let nodes = nodes.iter().filter(|(key, _)| is_in(key));
+            let mut node = Node::new(
+                node.place,
+                Children::Mapping(nodes.map(|(k, n)| (k.clone(), n.clone())).collect()),
+            );
+            node.lost = self.node.lost.clone();
+            let value = values.map(|(key, value)| (key.clone(), value.clone())).collect();
+            Self { file: self.file.clone(), lines: self.lines.clone(), value: Value::Object(value), node }
+        };
+        Some((part(true), part(false)))
+    }
+
     /// The keys of the mapping at `path`, in order; none where there is no mapping.
     pub fn keys<'a>(&'a self, path: &[Segment<'_>]) -> impl Iterator<Item = &'a str> + use<'a> {
         let here =

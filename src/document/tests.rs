@@ -217,3 +217,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_part_tells_its_mistakes_at_their_places() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Port {
+        #[expect(dead_code, reason = "read for its mistakes alone")]
+        port: u16,
+    }
+    let document = Document::parse("f.yaml", "app:\n  accounts:\n    port: many\n    guard: 1\n").unwrap();
+    let path = [Segment::from("app"), Segment::from("accounts")];
+    let (common, own) = document.split(&path, &["guard"]).unwrap();
+    assert_eq!(common.keys(&[]).collect::<Vec<_>>(), ["guard"]);
+    let mut mistakes = Mistakes::default();
+    assert!(own.read::<Port>(&mut mistakes).is_none());
+    let told = mistakes.to_string();
+    assert!(told.contains(":3:11") && !told.contains("guard"), "{told}");
+    assert!(document.split(&[Segment::from("app"), "none".into()], &[]).is_none());
+}

@@ -223,6 +223,7 @@ fn facts(grant: &Grant) -> BTreeMap<String, String> {
     };
     let named = [
         ("groups", listed(&terms.groups)),
+        ("roles", listed(&terms.roles)),
         ("routes", listed(&terms.routes)),
         ("ends", ends),
         ("ttl", span(terms.ttl)),
@@ -231,6 +232,8 @@ fn facts(grant: &Grant) -> BTreeMap<String, String> {
         ("session", span(terms.session)),
         ("asks", asks(terms).join("; ")),
         ("sponsor", terms.sponsor.clone().unwrap_or_default()),
+        ("heir", terms.heir.clone().unwrap_or_default()),
+        ("delete-after", span(terms.delete_after)),
     ];
     let attributes =
         terms.attributes.iter().map(|(name, value)| (format!("attribute {name}"), value.clone()));

@@ -1,34 +1,59 @@
 //! What each account of a person should be, from the grants they hold.
 
 use super::{Inner, Rules};
-use crate::account::{Bearer, Desired, Grant, Terms};
+use crate::account::{Bearer, Closing, Desired, Entitlement, Grant};
 use crate::names::{TargetName, UserId};
 use crate::seal::sha256_text;
-use crate::store::{Error, Identity, Tx};
+use crate::store::{Error, Identity, Origin, Rank, Standing, Tx};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What made what should be another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A moment that was written down came. Many may end at once, and nobody needs to confirm it.
+    Calendar,
+    /// A policy that its own guard has let pass, or somebody has confirmed.
+    Policy,
+    /// Everything else: a target's guard counts what it takes.
+    Change,
+}
 
 impl Inner {
     /// Writes what should be in every target where `user` has a grant *or an account*: else the last grant would
     /// take its target out of sight, and the account would stay. What should be already is left alone.
-    pub(super) async fn desire(&self, tx: &mut Tx, user: UserId) -> Result<(), Error> {
+    pub(super) async fn desire(&self, tx: &mut Tx, user: UserId, occasion: Occasion) -> Result<(), Error> {
         let now = tx.now();
         let shut_out = tx.user(user).await?.is_none_or(|user| user.revoked.is_some());
         let identities = tx.identities(user).await?;
         let Some(founding) = identities.first() else { return Ok(()) };
         let grants = tx.grants(user).await?;
-        let held = grants.iter().filter(|grant| !shut_out && grant.is_live(now));
-        let mut wanted = self.rules.wanted(held);
+        let mut ever = self.rules.by_target(&grants);
         let bearer = bearer(founding);
+        let live = |grant: &&&Grant| !shut_out && grant.is_live(now);
         for standing in tx.standing_accounts(user).await? {
-            let terms = wanted.remove(&standing.target).unwrap_or_default();
-            let desired = Desired::for_terms(&bearer, &terms, &standing.given);
+            let ever = ever.remove(&standing.target).unwrap_or_default();
+            let held: Vec<_> = ever.iter().filter(live).copied().collect();
+            let mut desired = Desired::for_grants(&bearer, &held, &standing.given, closing(&ever));
+            let ours = standing.origin == Origin::Created && !matches!(desired, Desired::Active(_));
+            let mut delete_at = ours.then(|| retained_until(&ever)).flatten();
+            if delete_at.is_some_and(|at| at <= now) {
+                (desired, delete_at) = (Desired::Absent, None);
+            }
             if desired != standing.desired {
-                tx.desire(user, &standing, &desired).await?;
+                let rank = self.rules.rank(&standing, &desired);
+                tx.desire(user, &standing, &desired, rank, occasion == Occasion::Change).await?;
+            }
+            if delete_at != standing.delete_at {
+                tx.keep_until(&standing, delete_at).await?;
             }
         }
-        for (target, terms) in wanted {
-            let desired = Desired::for_terms(&bearer, &terms, &BTreeSet::new());
-            tx.add_account(user, target, &self.external_id(founding), &desired).await?;
+        for (target, ever) in ever {
+            let held: Vec<_> = ever.iter().filter(live).copied().collect();
+            if !held.is_empty() {
+                let desired = Desired::for_grants(&bearer, &held, &BTreeSet::new(), closing(&ever));
+                tx.add_account(user, target, &self.external_id(founding), &desired).await?;
+            }
         }
         Ok(())
     }
@@ -42,19 +67,42 @@ impl Inner {
 }
 
 impl Rules {
-    /// What these grants, which are live, give in each target.
-    pub(super) fn wanted<'a>(
+    /// These grants by the target in which they give something.
+    pub(super) fn by_target<'a>(
         &'a self,
-        held: impl Iterator<Item = &'a Grant>,
-    ) -> BTreeMap<&'a TargetName, Vec<&'a Terms>> {
-        let mut wanted: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for grant in held {
+        grants: impl IntoIterator<Item = &'a Grant>,
+    ) -> BTreeMap<&'a TargetName, Vec<&'a Grant>> {
+        let mut by_target: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for grant in grants {
             if let Some(target) = self.targets.get(&grant.terms.app) {
-                wanted.entry(target).or_default().push(&grant.terms);
+                by_target.entry(target).or_default().push(grant);
             }
         }
-        wanted
+        by_target
     }
+
+    /// How much hurry it is that an account becomes what is desired.
+    fn rank(&self, standing: &Standing, desired: &Desired) -> Rank {
+        if desired.only_adds_to(&standing.desired) || !matches!(standing.desired, Desired::Active(_)) {
+            return Rank::Give;
+        }
+        let privileged = self.privileged.get(&standing.target);
+        let much = |had: &Entitlement| privileged.is_some_and(|names| names.contains(had.name()));
+        if standing.given.iter().any(much) { Rank::TakePrivileged } else { Rank::Take }
+    }
+}
+
+/// What becomes of an account for which there were ever these grants: the one that ended last says it.
+fn closing(ever: &[&Grant]) -> Closing {
+    let named = ever.iter().filter(|grant| grant.terms.heir.is_some());
+    let last = named.max_by_key(|grant| grant.end.at);
+    Closing { heir: last.and_then(|grant| grant.terms.heir.clone()) }
+}
+
+/// Until when an account is kept for which there were ever these grants; for ever, where one of them says nothing.
+fn retained_until(ever: &[&Grant]) -> Option<Timestamp> {
+    let until = |grant: &&Grant| grant.end.at.checked_add(grant.terms.delete_after?).ok();
+    ever.iter().map(until).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// A name that the provider has not verified could be somebody else's, so without a verified e-mail address people

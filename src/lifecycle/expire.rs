@@ -2,6 +2,7 @@
 //! accounts follow.
 
 use super::Lifecycle;
+use super::desire::Occasion;
 use super::renew::facts;
 use crate::account::Grant;
 use crate::audit::{Actor, Entry, Event};
@@ -38,13 +39,22 @@ pub async fn run(lifecycle: Lifecycle, stop: CancellationToken) {
 }
 
 impl Lifecycle {
-    /// Records every end that has come; returns when the next one comes.
+    /// Records every end that has come, of access and of the time for which accounts are kept after it; returns when
+    /// the next one comes.
     async fn end_what_is_over(&self) -> Result<Option<Timestamp>, Error> {
         loop {
             let inner = self.inner();
             let people = inner.store.people_to_end(inner.clock.now(), BATCH).await?;
             if people.is_empty() {
-                return inner.store.next_end().await;
+                let people = inner.store.people_to_delete(inner.clock.now(), BATCH).await?;
+                if people.is_empty() {
+                    let next = [inner.store.next_end().await?, inner.store.next_deletion().await?];
+                    return Ok(next.into_iter().flatten().min());
+                }
+                for user in people {
+                    self.delete_accounts(user).await?;
+                }
+                continue;
             }
             // Somebody may have put an end off, and it is not written down yet. Where it cannot be, ends come all the
             // same: what nobody was seen to use can be opened again, what stays open too long cannot be taken back.
@@ -73,7 +83,7 @@ impl Lifecycle {
             let (app, role) = (&grant.terms.app, &grant.terms.role);
             tracing::info!(%app, %role, %user, ended = %grant.end.at, because = grant.end.because.short(), "access ended");
         }
-        inner.desire(&mut tx, user).await?;
+        inner.desire(&mut tx, user, Occasion::Calendar).await?;
         let entry = Entry {
             event: Event::AccessEnded { grants: after.iter().map(|grant| grant.id).collect() },
             actor: Actor::Clock,
@@ -81,6 +91,29 @@ impl Lifecycle {
             person: Some(person.vault),
             policy: None,
             personal: json!({ "before": facts(&before), "after": facts(&after) }),
+        };
+        tx.commit(&entry).await
+    }
+
+    /// Has those accounts of a person deleted whose time after the end is over.
+    async fn delete_accounts(&self, user: UserId) -> Result<(), Error> {
+        let inner = self.inner();
+        let mut tx = inner.begin().await?;
+        let Some(person) = tx.user(user).await? else { return Ok(()) };
+        let kept = tx.standing_accounts(user).await?;
+        let over = kept.into_iter().filter(|account| account.delete_at.is_some_and(|at| at <= tx.now()));
+        let over: Vec<_> = over.map(|account| (account.id, account.target)).collect();
+        inner.desire(&mut tx, user, Occasion::Calendar).await?;
+        for (_, app) in &over {
+            tracing::info!(%app, %user, "account to be deleted: its time after the end is over");
+        }
+        let entry = Entry {
+            event: Event::RetentionEnded { accounts: over.into_iter().map(|(id, _)| id).collect() },
+            actor: Actor::Clock,
+            cause: "delete-after".to_owned(),
+            person: Some(person.vault),
+            policy: None,
+            personal: json!({}),
         };
         tx.commit(&entry).await
     }

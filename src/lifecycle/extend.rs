@@ -1,5 +1,6 @@
 //! An operator gives a grant another end; one that has ended is open again.
 
+use super::desire::Occasion;
 use super::renew::facts;
 use super::{Error, Lifecycle, Order};
 use crate::account::{Because, Grant};
@@ -45,7 +46,7 @@ impl Lifecycle {
         let vault = tx.user(user).await?.ok_or_else(missing)?.vault;
         let (after, event) = change(before.clone(), tx.now(), inner.rules.settings.lapse)?;
         tx.save_grant(user, &after, None).await?;
-        inner.desire(&mut tx, user).await?;
+        inner.desire(&mut tx, user, Occasion::Change).await?;
         let name = event.name();
         let entry = Entry {
             event,

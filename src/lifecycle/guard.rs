@@ -1,5 +1,6 @@
 //! How many people another policy may take access from before somebody has to say that it is meant.
 
+use crate::percent::Percent;
 use crate::store::Holder;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -18,24 +19,9 @@ pub struct Guard {
     at_least: usize,
 }
 
-/// A share, written `10%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-struct Percent(u8);
-
 impl Default for Guard {
     fn default() -> Self {
-        Self { people: Percent(10), at_least: 5 }
-    }
-}
-
-impl TryFrom<String> for Percent {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = text.strip_suffix('%').and_then(|number| number.parse().ok());
-        let share = number.filter(|number| *number <= 100).map(Self);
-        share.ok_or_else(|| format!("\"{text}\" is not a share: write it like 10%"))
+        Self { people: Percent::new(10), at_least: 5 }
     }
 }
 
@@ -75,7 +61,7 @@ impl Guard {
     /// Whether nobody needs to say that `effect` is meant.
     pub fn lets_pass(&self, effect: &Effect) -> bool {
         let losing = effect.losing.len();
-        losing < self.at_least.max(1) || losing * 100 <= effect.people * usize::from(self.people.0)
+        losing < self.at_least.max(1) || self.people.holds(losing as u64, effect.people as u64)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A provider has vouched for somebody: who they are, what they get, and that they are here.
 
+use super::desire::Occasion;
 use super::refuse::Refused;
 use super::renew::facts;
 use super::{Inner, Lifecycle};
@@ -69,7 +70,7 @@ impl Lifecycle {
         let identity = tx.save_identity(user, claims).await?;
         let before = tx.grants(user).await?;
         let after = inner.renew(&mut tx, user, identity, &before, &arrival.decision).await?;
-        inner.desire(&mut tx, user).await?;
+        inner.desire(&mut tx, user, Occasion::Change).await?;
         let length = inner.session_for(after.iter().filter(|grant| grant.identity == identity), now);
         let (sign_in, token) = inner.begin_sign_in(&mut tx, user, identity, claims, id_token, length).await?;
 

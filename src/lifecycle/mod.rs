@@ -40,7 +40,7 @@ use crate::policy::Policy;
 use crate::store::{self, Store, Tx};
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{Mutex, Notify};
 
@@ -63,6 +63,8 @@ pub struct Rules {
     pub groups: BTreeMap<ProviderName, GroupsSettings>,
     /// Where the accounts of each app live; an app without an entry has none.
     pub targets: BTreeMap<AppName, TargetName>,
+    /// Entitlements by which one may do much in a target: who has them loses them before others lose theirs.
+    pub privileged: BTreeMap<TargetName, BTreeSet<String>>,
     /// How long things last.
     pub settings: Settings,
 }

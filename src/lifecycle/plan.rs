@@ -4,7 +4,7 @@
 use super::compare::{Comparison, Known, Side};
 use super::desire::bearer;
 use super::{Inner, Lifecycle, Rules};
-use crate::account::{Actual, Desired, Grant, Step, all_steps};
+use crate::account::{Actual, Closing, Desired, Grant, Step, all_steps};
 use crate::names::{TargetName, UserId};
 use crate::store::{Error, Holder, Identity, KnownAccount};
 use jiff::Timestamp;
@@ -92,7 +92,7 @@ fn desired(
     accounts: &[KnownAccount],
 ) -> BTreeMap<TargetName, Desired> {
     let (bearer, none) = (bearer(founding), BTreeSet::new());
-    let mut wanted = rules.wanted(held.iter());
+    let mut wanted = rules.by_target(held);
     let known = rules.targets.values().collect::<BTreeSet<_>>();
     let standing = accounts
         .iter()
@@ -102,9 +102,9 @@ fn desired(
     for target in standing.keys() {
         wanted.entry(target).or_default();
     }
-    let desired = |(target, terms): (&TargetName, Vec<_>)| {
+    let desired = |(target, grants): (&TargetName, Vec<&Grant>)| {
         let given = standing.get(target).copied().unwrap_or(&none);
-        (target.clone(), Desired::for_terms(&bearer, &terms, given))
+        (target.clone(), Desired::for_grants(&bearer, &grants, given, Closing::default()))
     };
     wanted.into_iter().map(desired).collect()
 }

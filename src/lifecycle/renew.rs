@@ -40,6 +40,7 @@ pub(super) fn facts(grants: &[Grant]) -> Vec<Value> {
             "app": grant.terms.app,
             "role": grant.terms.role,
             "groups": grant.terms.groups,
+            "roles": grant.terms.roles,
             "until": grant.end.at,
             "because": grant.end.because,
             "ended": grant.ended,

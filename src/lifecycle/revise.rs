@@ -4,6 +4,7 @@
 //!
 //! Before it begins, [`Guard`](super::Guard) is asked. It may be stopped at any moment, and goes on at the next start.
 
+use super::desire::Occasion;
 use super::guard::Effect;
 use super::renew::facts;
 use super::{Inner, Lifecycle, Rules, follow};
@@ -131,7 +132,7 @@ impl Inner {
         if after.is_empty() {
             return Ok(false);
         }
-        self.desire(&mut tx, user).await?;
+        self.desire(&mut tx, user, Occasion::Policy).await?;
         let entry = Entry {
             event: Event::AccessRevised { grants: after.iter().map(|grant| grant.id).collect() },
             actor: Actor::Policy,

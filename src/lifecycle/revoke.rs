@@ -1,5 +1,6 @@
 //! A person is shut out: at once, everywhere, whatever policy says.
 
+use super::desire::Occasion;
 use super::{Error, Lifecycle, Order};
 use crate::audit::{Entry, Event};
 use crate::names::UserId;
@@ -26,7 +27,7 @@ impl Lifecycle {
         if revoked {
             tx.revoke_sign_ins(user).await?;
         }
-        inner.desire(&mut tx, user).await?;
+        inner.desire(&mut tx, user, Occasion::Change).await?;
         let event = if revoked { Event::PersonRevoked } else { Event::PersonRestored };
         let name = event.name();
         let entry = Entry {

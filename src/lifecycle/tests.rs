@@ -42,7 +42,7 @@ pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
 
 pub(super) fn rules(policy: Policy) -> Rules {
     let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
-    Rules { policy, groups: BTreeMap::new(), targets: BTreeMap::new(), settings }
+    Rules { policy, groups: BTreeMap::new(), targets: BTreeMap::new(), privileged: BTreeMap::new(), settings }
 }
 
 fn claims(sub: &str, groups: Value) -> Claims {

@@ -1,6 +1,7 @@
 //! Uses that were noted in memory are written down: of most grants as a date and no more, without an event; where an end
 //! hangs on use, as another end, with one.
 
+use super::desire::Occasion;
 use super::renew::facts;
 use super::{Inner, Lifecycle};
 use crate::account::Grant;
@@ -80,6 +81,8 @@ impl Inner {
         if after.is_empty() {
             return Ok(());
         }
+        // The target's own lock has to move, too.
+        self.desire(&mut tx, user, Occasion::Change).await?;
         tx.commit(&Entry {
             event: Event::AccessProlonged { grants: after.iter().map(|grant: &Grant| grant.id).collect() },
             actor: Actor::Person,

@@ -36,6 +36,8 @@ pub(super) struct Expect {
 pub(super) struct ExpectAccess {
     /// Exactly these groups of the account.
     groups: Option<BTreeSet<String>>,
+    /// Exactly these roles of the target.
+    roles: Option<BTreeSet<String>>,
     /// Exactly these attributes of the account.
     attributes: Option<BTreeMap<String, String>>,
     /// When access ends.
@@ -188,13 +190,15 @@ impl ExpectAccess {
                 differences.push(format!("{app}: {what}: expected {expected}, got {got}"));
             }
         };
-        if let Some(groups) = &self.groups {
-            differ(
-                "groups",
-                list(groups),
-                list(live.iter().flat_map(|terms| &terms.groups).collect::<BTreeSet<_>>()),
-            );
-        }
+        let mut all =
+            |what: &str, expected: &Option<BTreeSet<String>>, of: fn(&Terms) -> &BTreeSet<String>| {
+                if let Some(expected) = expected {
+                    let got: BTreeSet<_> = live.iter().flat_map(|terms| of(terms)).collect();
+                    differ(what, list(expected), list(got));
+                }
+            };
+        all("groups", &self.groups, |terms| &terms.groups);
+        all("roles", &self.roles, |terms| &terms.roles);
         if let Some(attributes) = &self.attributes {
             let got: BTreeMap<_, _> = live.iter().flat_map(|terms| &terms.attributes).collect();
             differ("attributes", format!("{attributes:?}"), format!("{got:?}"));

@@ -160,7 +160,7 @@ impl Role {
         self.gets.iter().map(move |access| {
             let outcome = match reached {
                 Reached::Not(outcome) => outcome.clone(),
-                Reached::Given(given) => match access.terms(&self.name, given, claims) {
+                Reached::Given(given) => match access.terms(self, given, claims) {
                     Ok(terms) => Outcome::Granted(Box::new(terms)),
                     Err(why) => Outcome::Failed(why),
                 },
@@ -182,14 +182,16 @@ fn judge<'a>(who: &Clause, unless: Option<&Clause>, facts: &Facts<'a>) -> Verdic
 }
 
 impl Access {
-    fn terms(&self, role: &RoleName, given: &Given, claims: &ClaimSet) -> Result<Terms, String> {
+    fn terms(&self, role: &Role, given: &Given, claims: &ClaimSet) -> Result<Terms, String> {
         let filled =
             self.attributes.iter().map(|(name, template)| Ok((name.clone(), template.fill(claims)?)));
         let Given { ttl, renew, at_most, until, idle, session, only, sponsor } = given.clone();
         Ok(Terms {
-            role: role.clone(),
+            role: role.name.clone(),
             app: self.app.clone(),
             groups: self.groups.clone(),
+            roles: self.roles.clone(),
+            heir: self.heir.as_ref().map(|heir| heir.fill(claims)).transpose()?,
             attributes: filled.collect::<Result<_, String>>()?,
             routes: self.routes.clone(),
             ttl,
@@ -198,6 +200,7 @@ impl Access {
             until,
             idle,
             session,
+            delete_after: role.bounds.delete_after,
             only,
             sponsor,
         })

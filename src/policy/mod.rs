@@ -94,7 +94,9 @@ struct Access {
     app: AppName,
     groups: BTreeSet<String>,
     attributes: BTreeMap<String, Template>,
+    roles: BTreeSet<String>,
     routes: BTreeSet<String>,
+    heir: Option<Template>,
 }
 
 /// All that limits a role, and what comes with it.
@@ -108,6 +110,7 @@ struct Bounds {
     zone: Option<Zone>,
     idle: Option<SignedDuration>,
     session: Option<SignedDuration>,
+    delete_after: Option<SignedDuration>,
     only: Option<Limits>,
     /// The claim that names a guest's sponsor.
     sponsor: Option<String>,

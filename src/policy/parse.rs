@@ -177,6 +177,8 @@ fn role(name: &RoleName, (document, role): Written<'_, raw::Role>) -> Role {
     let gets = role.gets.iter().map(|(app, access)| Access {
         app: app.clone(),
         groups: access.groups.clone(),
+        roles: access.roles.clone(),
+        heir: access.heir.clone(),
         attributes: access.attributes.clone(),
         routes: access.routes.iter().map(|prefix| prefix.0.clone()).collect(),
     });
@@ -196,6 +198,7 @@ fn role(name: &RoleName, (document, role): Written<'_, raw::Role>) -> Role {
             zone: lasts.zone.clone(),
             idle: length(lasts.idle),
             session: length(lasts.session),
+            delete_after: length(lasts.delete_after),
             only: role.only.as_ref().map(limits),
             sponsor: role.guest.as_ref().map(|guest| guest.sponsor.0.clone()),
             approval: role.approval.as_ref().map(|approval| approval.by.clone()),
@@ -250,8 +253,8 @@ fn limits(only: &raw::Only) -> Limits {
 impl Bounds {
     /// Whether any of it limits what a role leads to.
     fn apply(&self) -> bool {
-        let Self { ttl, renew: _, at_most, from, until, zone: _, idle, session, only, sponsor, approval } =
-            self;
+        let Self { ttl, renew: _, at_most, from, until, zone: _, idle, .. } = self;
+        let Self { session, delete_after: _, only, sponsor, approval, .. } = self;
         ttl.is_some()
             || at_most.is_some()
             || from.is_some()

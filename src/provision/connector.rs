@@ -1,17 +1,92 @@
 //! What every target can be asked, and the few ways in which that goes wrong.
 
-use crate::account::{Actual, Desired, Step};
+use crate::account::{Actual, Candidate, Desired, Step};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 /// A target's accounts. An implementation looks and does what it is told: whether and when is the worker's.
 pub trait Connector: Send + Sync {
-    /// Looks up the account of `key`, with at least the groups and attributes that `wanted` names. Changes nothing.
+    /// What can be asked beyond making, changing, closing and opening accounts.
+    fn abilities(&self) -> Abilities;
+
+    /// Looks up the account of `key`, with at least the entitlements and attributes that `wanted` names. Changes nothing.
     fn observe<'a>(&'a self, key: &'a Key, wanted: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>>;
 
     /// Takes one step, once. "Already so" is success; whether it is so, the next look tells. Returns the target's
     /// own id of an account that it created, where the answer says it: a look by that id sees it sooner than a search.
     fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>>;
+
+    /// The calls that `step` takes, as an operator reads them before they are made. What is looked up on the way, such
+    /// as the id of a group, is named instead.
+    fn calls(&self, step: &Step) -> Vec<Call>;
+
+    /// The accounts that `by` finds, whosesoever they are. Asked only where [`Abilities::link`] says so.
+    fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
+        Box::pin(
+            async move { Err(Fault::refused(Refusal::Invalid, format!("cannot be searched by {by:?}"))) },
+        )
+    }
+
+    /// One page of all accounts that are there, whosesoever: the first, or the one that `after` names. Asked only where
+    /// [`Abilities::list`] says so.
+    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Page, Fault>> {
+        let _ = after;
+        Box::pin(async { Err(Fault::refused(Refusal::Invalid, "cannot list its accounts")) })
+    }
+}
+
+/// What a target can be asked beyond making, changing, closing and opening accounts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// [`Step::Delete`].
+    pub delete: bool,
+    /// [`Step::EndSessions`].
+    pub sessions: bool,
+    /// [`Step::HandOver`].
+    pub hand_over: bool,
+    /// [`Connector::matching`] and [`Step::Adopt`].
+    pub link: bool,
+    /// [`Connector::list`].
+    pub list: bool,
+}
+
+/// By what an account is looked for that does not carry our external id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// An attribute, by its name in the target's words, has this value.
+    Attribute(String, String),
+    /// The name to sign in with, without case.
+    UserName(String),
+    /// One of its e-mail addresses, without case.
+    Email(String),
+}
+
+/// Some of a target's accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The accounts.
+    pub accounts: Vec<Candidate>,
+    /// What names the next page; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// One call that would change something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Call {
+    /// The method, or the target's word for what is done.
+    pub method: String,
+    /// To what: below the target's base URL, or the target's name for it.
+    pub path: String,
+    /// What it changes, in words.
+    pub what: String,
+}
+
+impl Call {
+    /// A call that does `method` to `path`, to the effect of `what`.
+    pub fn new(method: impl Into<String>, path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { method: method.into(), path: path.into(), what: what.into() }
+    }
 }
 
 /// By what an account is recognised as ours.
@@ -44,6 +119,9 @@ pub enum Fault {
     /// The target does not know us: so it is for every account in it.
     #[error("does not accept our credentials: {0}")]
     AuthFailed(String),
+    /// Accounts are there of which one may be the person's, and it is not ours to say which.
+    #[error("{}", undecided(.0))]
+    Undecided(Vec<Candidate>),
     /// It will say the same until somebody changes something.
     #[error("refused: {words}")]
     Refused {
@@ -63,6 +141,8 @@ pub enum Refusal {
     Forbidden,
     /// Somebody else's account or group is in the way.
     Conflict,
+    /// There is no seat or licence left.
+    Capacity,
 }
 
 /// When to come again (RFC 9110, section 10.2.3).
@@ -84,6 +164,12 @@ impl Fault {
     pub fn transient(said: impl AsRef<str>) -> Self {
         Self::Transient { words: words(said.as_ref()), after: None }
     }
+}
+
+fn undecided(candidates: &[Candidate]) -> String {
+    let one = |candidate: &Candidate| format!("{} ({})", candidate.native_id, candidate.user_name);
+    let them = candidates.iter().map(one).collect::<Vec<_>>().join(", ");
+    words(&format!("an operator is to say whose these are: {them}"))
 }
 
 /// What a target said, fit for a log line and an operator's eye: one line, at most 300 characters.

@@ -1,10 +1,11 @@
 //! One claimed account, brought as far as it goes: look, step, look again, until a look finds no step left.
 
-use super::connector::{Connector, Fault, Key};
+use super::connector::{Connector, Fault, Key, Refusal};
+use super::link::{self, Link};
 use super::retry;
-use crate::account::{Actual, Step, changes, learn, next_step};
+use crate::account::{Actual, Closing, Desired, Profile, Step, changes, learn, next_step};
 use crate::clock::Clock;
-use crate::store::{self, Due, Failure, Look};
+use crate::store::{self, Due, Failure, Look, Origin};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -38,27 +39,42 @@ pub(super) trait Claim: Sync {
 /// Brings the account of `due` to what is desired, or as far as it goes. At any `await` it can be dropped: the next
 /// claim goes on from what it finds. `chance` in 0..1 spreads the retries.
 ///
-/// Returns until when the whole target should be left alone, if it asked for that.
-///
 /// # Errors
 /// What the claim's `record` returns. The lease then ends by itself.
 pub(super) async fn converge(
     connector: &dyn Connector,
+    link: &Link,
     due: &Due,
     claim: &impl Claim,
     clock: &Clock,
     chance: f64,
-) -> Result<Option<Timestamp>, store::Error> {
-    match walk(connector, due, claim, clock).await {
-        Ok(()) | Err(Halt::TakenOver) => Ok(None),
-        Err(Halt::Release) => claim.record(Record::Released).await.map(|_| None),
+) -> Result<Outcome, store::Error> {
+    match (Walk { connector, link, due, claim, clock }).to_the_end().await {
+        Ok(()) => Ok(Outcome { pause: None, well: Some(true) }),
+        Err(Halt::TakenOver) => Ok(Outcome::default()),
+        Err(Halt::Release) => claim.record(Record::Released).await.map(|_| Outcome::default()),
         Err(Halt::Store(error)) => Err(error),
         Err(Halt::Fault(fault)) => {
             let failure = retry::after(&fault, due.attempts, due.stuck, chance, clock.now());
             claim.record(Record::Failed(&failure)).await?;
-            Ok(retry::pause(&fault, &failure))
+            // What is refused was answered, and so was what is too fast: the target is there.
+            let well = match fault {
+                Fault::Transient { .. } | Fault::Unknown(_) => Some(false),
+                Fault::Refused { .. } | Fault::Undecided(_) => Some(true),
+                Fault::Throttled(_) | Fault::AuthFailed(_) => None,
+            };
+            Ok(Outcome { pause: retry::pause(&fault, &failure), well })
         }
     }
+}
+
+/// What work on one account says about its target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Until when the target asked to be left alone, or has to be.
+    pub(super) pause: Option<Timestamp>,
+    /// Whether it answered as a target does that is well; `None` where that cannot be told.
+    pub(super) well: Option<bool>,
 }
 
 /// Why a walk ended before its goal.
@@ -77,41 +93,151 @@ impl From<Fault> for Halt {
     }
 }
 
-async fn walk(connector: &dyn Connector, due: &Due, claim: &impl Claim, clock: &Clock) -> Result<(), Halt> {
-    let mut key = Key { external_id: due.external_id.clone(), native_id: due.native_id().map(str::to_owned) };
-    let mut known = due.seen.clone();
-    let mut taken: Option<Step> = None;
-    for _ in 0..STEPS {
-        may_call(due, claim, clock)?;
-        let late = || Fault::transient("no answer within 10 s");
-        let seen = within(connector.observe(&key, &due.desired), late).await?;
-        let seen = learn(&known, seen, &due.desired);
-        let step = next_step(&due.desired, &seen);
-        let look = Look {
-            changes: changes(&known, &seen, &due.desired),
-            seen,
-            after: taken,
-            settled: step.is_none(),
-        };
-        if (look.settled || !look.changes.is_empty())
-            && !claim.record(Record::Looked(&look)).await.map_err(Halt::Store)?
-        {
-            return Err(Halt::TakenOver);
+struct Walk<'a, C> {
+    connector: &'a dyn Connector,
+    link: &'a Link,
+    due: &'a Due,
+    claim: &'a C,
+    clock: &'a Clock,
+}
+
+impl<C: Claim> Walk<'_, C> {
+    async fn to_the_end(&self) -> Result<(), Halt> {
+        let due = self.due;
+        let mut key =
+            Key { external_id: due.external_id.clone(), native_id: due.native_id().map(str::to_owned) };
+        let (mut known, mut origin) = (due.seen.clone(), due.origin);
+        let mut taken: Option<Step> = None;
+        for _ in 0..STEPS {
+            let wanted = self.wanted(&due.desired, &known, origin);
+            let seen = self.call(self.connector.observe(&key, &wanted)).await?;
+            let seen = learn(&known, seen, &wanted);
+            // Once more, now that it is known whose it is.
+            let wanted = self.wanted(&due.desired, &seen, origin);
+            let step = match next_step(&wanted, &seen) {
+                Some(Step::Create(profile)) => {
+                    Some(self.call(link::choose(self.connector, self.link, due, &profile)).await?)
+                }
+                step => step,
+            };
+            // Also where somebody else closed it: what they left open is not theirs to know.
+            let closes = step.as_ref().is_none_or(|step| matches!(step, Step::Delete { .. }));
+            if closes && (!due.settled || was_closed(&known, &seen)) {
+                self.close(&key, &seen, &wanted).await?;
+            }
+            let look = Look {
+                changes: changes(&known, &seen, &wanted),
+                seen,
+                after: taken,
+                settled: step.is_none(),
+            };
+            if (look.settled || !look.changes.is_empty())
+                && !self.claim.record(Record::Looked(&look)).await.map_err(Halt::Store)?
+            {
+                return Err(Halt::TakenOver);
+            }
+            let Some(step) = step else { return Ok(()) };
+            if look.after.as_ref() == Some(&step) {
+                return Err(Fault::transient("said it was done, but a fresh look shows no change").into());
+            }
+            known = look.seen;
+            key.native_id = native_id(&known);
+            if let Step::Adopt { .. } = step {
+                origin = Origin::Adopted;
+            }
+            if let Some(id) = self.take(&key, &step, origin).await? {
+                key.native_id = Some(id);
+            }
+            taken = Some(step);
         }
-        let Some(step) = step else { return Ok(()) };
-        if look.after.as_ref() == Some(&step) {
-            return Err(Fault::transient("said it was done, but a fresh look shows no change").into());
-        }
-        known = look.seen;
-        key.native_id = native_id(&known);
-        may_call(due, claim, clock)?;
-        let late = || Fault::Unknown("no answer within 10 s".into());
-        if let Some(id) = within(connector.apply(&key, &step), late).await? {
-            key.native_id = Some(id);
-        }
-        taken = Some(step);
+        Err(Fault::transient("no end of steps: something else changes the account as well").into())
     }
-    Err(Fault::transient("no end of steps: something else changes the account as well").into())
+
+    /// What can be had of `desired`, of an account that is as it was `seen`: a target that cannot delete keeps it
+    /// closed, and one that was there before us keeps its names.
+    fn wanted(&self, desired: &Desired, seen: &Actual, origin: Origin) -> Desired {
+        match (desired, seen) {
+            (Desired::Absent, _) if !self.connector.abilities().delete || origin == Origin::Adopted => {
+                Desired::Disabled(Closing::default())
+            }
+            (Desired::Active(profile), Actual::Present(seen)) if origin == Origin::Adopted => {
+                Desired::Active(Profile {
+                    user_name: seen.user_name.clone(),
+                    display_name: None,
+                    email: None,
+                    ..profile.clone()
+                })
+            }
+            _ => desired.clone(),
+        }
+    }
+
+    /// What belongs to the closing of an account beside the closing itself. It is done before the account is recorded as
+    /// closed, so that a crash in between repeats it rather than leaves it out.
+    async fn close(&self, key: &Key, seen: &Actual, wanted: &Desired) -> Result<(), Halt> {
+        let (Some(native_id), abilities) = (native_id(seen), self.connector.abilities()) else {
+            return Ok(());
+        };
+        let heir = match wanted {
+            Desired::Active(_) => return Ok(()),
+            Desired::Disabled(closing) => closing.heir.clone(),
+            Desired::Absent => None,
+        };
+        if abilities.sessions {
+            let step = Step::EndSessions { native_id: native_id.clone() };
+            self.act(self.connector.apply(key, &step)).await?;
+        }
+        if let Some(heir) = heir.filter(|_| abilities.hand_over) {
+            self.act(self.connector.apply(key, &Step::HandOver { native_id, heir })).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, key: &Key, step: &Step, origin: Origin) -> Result<Option<String>, Halt> {
+        match step {
+            Step::Delete { .. } if origin != Origin::Created => {
+                Err(Fault::refused(Refusal::Conflict, "we did not create it, so we do not delete it").into())
+            }
+            Step::Create(profile) => match self.act(self.connector.apply(key, step)).await {
+                Err(Halt::Fault(conflict @ Fault::Refused { why: Refusal::Conflict, .. })) => {
+                    let found = async { Ok(link::in_the_way(self.connector, profile, conflict).await) };
+                    Err(self.call(found).await?.into())
+                }
+                outcome => outcome,
+            },
+            step => self.act(self.connector.apply(key, step)).await,
+        }
+    }
+
+    /// A call that changes nothing.
+    async fn call<T>(&self, call: impl Future<Output = Result<T, Fault>>) -> Result<T, Halt> {
+        self.may_call()?;
+        let late = || Fault::transient("no answer within 10 s");
+        Ok(within(call, late).await?)
+    }
+
+    /// A call that changes something.
+    async fn act<T>(&self, call: impl Future<Output = Result<T, Fault>>) -> Result<T, Halt> {
+        self.may_call()?;
+        let late = || Fault::Unknown("no answer within 10 s".into());
+        Ok(within(call, late).await?)
+    }
+
+    /// Lets a call begin only where its end lies within the lease.
+    fn may_call(&self) -> Result<(), Halt> {
+        let fits = self.clock.now() + CALL <= self.due.lease_until;
+        if fits && self.claim.may_go_on() { Ok(()) } else { Err(Halt::Release) }
+    }
+}
+
+/// Whether an account that could be used cannot be any more.
+fn was_closed(known: &Actual, seen: &Actual) -> bool {
+    match (known, seen) {
+        (Actual::Present(known), Actual::Present(seen)) => {
+            known.native_id == seen.native_id && known.active && !seen.active
+        }
+        _ => false,
+    }
 }
 
 fn native_id(actual: &Actual) -> Option<String> {
@@ -119,12 +245,6 @@ fn native_id(actual: &Actual) -> Option<String> {
         Actual::Absent => None,
         Actual::Present(seen) => Some(seen.native_id.clone()),
     }
-}
-
-/// Lets a call begin only where its end lies within the lease.
-fn may_call(due: &Due, claim: &impl Claim, clock: &Clock) -> Result<(), Halt> {
-    let fits = clock.now() + CALL <= due.lease_until;
-    if fits && claim.may_go_on() { Ok(()) } else { Err(Halt::Release) }
 }
 
 async fn within<T>(

@@ -2,7 +2,7 @@
 
 use crate::account::{Actual, Change, Desired};
 use crate::names::{AccountId, TargetName, UserId};
-use crate::store::{Due, Failure, Look};
+use crate::store::{Due, Failure, Look, Origin};
 use jiff::{SignedDuration, Timestamp};
 
 /// What the audit log would hold.
@@ -41,10 +41,13 @@ impl Ledger {
             seen: Actual::Absent,
             desired,
             version: 1,
+            settled: false,
             epoch: 0,
             lease_until: Timestamp::MIN,
             attempts: 0,
             stuck: false,
+            origin: Origin::Created,
+            verdict: None,
         };
         let row = Row {
             due,
@@ -63,6 +66,7 @@ impl Ledger {
         let row = &mut self.rows[row];
         row.due.desired = desired;
         row.due.version += 1;
+        row.due.settled = false;
         if !row.unsure {
             row.next_due = now;
         }
@@ -101,6 +105,7 @@ impl Ledger {
         row.unsure = false;
         if look.settled {
             row.settled_version = claim.version;
+            row.due.settled = row.settled_version == row.due.version;
             row.look_again = false;
             row.due.attempts = 0;
             if std::mem::take(&mut row.due.stuck) {

@@ -5,12 +5,18 @@
 pub mod connector;
 pub mod connectors;
 mod converge;
+mod http;
 #[cfg(test)]
 mod ledger;
+mod link;
 #[cfg(test)]
 mod model;
+pub mod pace;
 pub mod retry;
+pub mod target;
 mod worker;
 
-pub use connector::{Connector, Fault, Key, Refusal, RetryAfter};
-pub use worker::{Targets, run, sweep};
+pub use connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal, RetryAfter};
+pub use link::Link;
+pub use target::{Target, Targets, Treatment};
+pub use worker::{run, sweep};

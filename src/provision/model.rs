@@ -1,10 +1,11 @@
 //! The proof: the real steps, the real walk of one account and the real retries, against a target and a store that
 //! do the worst. Workers are polled by hand, one `await` at a time and in any order; to crash one is to drop it.
 
-use super::connector::{Connector, Fault, Key, Refusal, RetryAfter};
+use super::connector::{Abilities, Call, Connector, Fault, Key, Refusal, RetryAfter};
 use super::converge::{Claim, LEASE, Record, converge};
 use super::ledger::{Event, Ledger};
-use crate::account::{Actual, Change, Desired, Profile, Step, next_step};
+use super::link::Link;
+use crate::account::{Actual, Change, Closing, Desired, Entitlement, Profile, Step, next_step};
 use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Due};
@@ -25,9 +26,13 @@ enum Action {
     Desire {
         row: usize,
         name: usize,
-        groups: BTreeSet<String>,
+        entitlements: BTreeSet<Entitlement>,
     },
     Expire {
+        row: usize,
+    },
+    /// The time for which it is kept after the end is over.
+    Delete {
         row: usize,
     },
     Claim,
@@ -73,11 +78,14 @@ fn mishap() -> impl Strategy<Value = Mishap> {
 
 fn action() -> impl Strategy<Value = Action> {
     let row = 0..ROWS;
-    let groups = prop::collection::btree_set("[gh]", 0..3);
+    let one = (any::<bool>(), "[gh]")
+        .prop_map(|(role, name)| if role { Entitlement::Role(name) } else { Entitlement::Group(name) });
+    let entitlements = prop::collection::btree_set(one, 0..3);
     prop_oneof![
-        3 => (row.clone(), 0..7_usize, groups)
-            .prop_map(|(row, name, groups)| Action::Desire { row, name, groups }),
+        3 => (row.clone(), 0..7_usize, entitlements)
+            .prop_map(|(row, name, entitlements)| Action::Desire { row, name, entitlements }),
         1 => row.clone().prop_map(|row| Action::Expire { row }),
+        1 => row.clone().prop_map(|row| Action::Delete { row }),
         6 => Just(Action::Claim),
         30 => (0..4_usize, mishap()).prop_map(|(worker, mishap)| Action::Go { worker, mishap }),
         1 => (0..4_usize).prop_map(|worker| Action::Crash { worker }),
@@ -92,7 +100,10 @@ fn action() -> impl Strategy<Value = Action> {
 #[derive(Default)]
 struct Accounts {
     ours: BTreeMap<String, Actual>,
+    /// How often each was created since it was last deleted.
     created: BTreeMap<String, usize>,
+    /// Who is signed in there, since we let them.
+    sessions: BTreeSet<String>,
     late: Vec<(Key, Step)>,
     mishap: Option<Mishap>,
 }
@@ -120,6 +131,15 @@ impl Accounts {
         } else if before != Actual::Absent {
             self.ours.insert(key.external_id.clone(), before.after(step));
         }
+        match step {
+            Step::Create(_) | Step::Enable { .. } => drop(self.sessions.insert(key.external_id.clone())),
+            Step::EndSessions { .. } => drop(self.sessions.remove(&key.external_id)),
+            Step::Delete { .. } => {
+                self.sessions.remove(&key.external_id);
+                self.created.remove(&key.external_id);
+            }
+            _ => {}
+        }
         Ok(None)
     }
 
@@ -138,6 +158,14 @@ impl Accounts {
 struct Target(Arc<Mutex<Accounts>>);
 
 impl Connector for Target {
+    fn abilities(&self) -> Abilities {
+        Abilities { delete: true, sessions: true, ..Abilities::default() }
+    }
+
+    fn calls(&self, _: &Step) -> Vec<Call> {
+        Vec::new()
+    }
+
     fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
         Box::pin(async {
             pause().await;
@@ -166,7 +194,8 @@ impl Connector for Target {
                         accounts.late.push((key.clone(), step.clone()));
                         Err(Fault::Unknown("reset".into()))
                     }
-                    Some(Mishap::Lie) => Ok(None),
+                    // That one cannot be seen, so it has to be believed.
+                    Some(Mishap::Lie) if !matches!(step, Step::EndSessions { .. }) => Ok(None),
                     _ => accounts.apply(key, step),
                 }
             };
@@ -218,8 +247,8 @@ struct World {
     ledger: Arc<Mutex<Ledger>>,
     accounts: Arc<Mutex<Accounts>>,
     workers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
-    /// All groups that each account ever was to have: what `lifecycle` withdraws.
-    given: [BTreeSet<String>; ROWS],
+    /// All that each account ever was to have: what `lifecycle` withdraws.
+    given: [BTreeSet<Entitlement>; ROWS],
 }
 
 impl World {
@@ -228,7 +257,7 @@ impl World {
         let target: TargetName = "wiki".parse().unwrap();
         let mut ledger = Ledger::default();
         for _ in 0..ROWS {
-            ledger.add(&target, Desired::Disabled, clock.now());
+            ledger.add(&target, Desired::Disabled(Closing::default()), clock.now());
         }
         Self {
             clock,
@@ -242,20 +271,19 @@ impl World {
 
     fn take(&mut self, action: Action) {
         match action {
-            Action::Desire { row, name, groups } => {
+            Action::Desire { row, name, entitlements } => {
                 let user_name = match name {
                     0 => STRANGER.into(),
                     1..4 => format!("b-{row}"),
                     _ => format!("a-{row}"),
                 };
-                self.given[row].extend(groups.iter().cloned());
-                let withdrawn = self.given[row].difference(&groups).cloned().collect();
-                self.desire(
-                    row,
-                    Desired::Active(Profile { user_name, groups, withdrawn, ..Profile::default() }),
-                );
+                self.given[row].extend(entitlements.iter().cloned());
+                let withdrawn = &self.given[row] - &entitlements;
+                let profile = Profile { user_name, entitlements, withdrawn, ..Profile::default() };
+                self.desire(row, Desired::Active(profile));
             }
-            Action::Expire { row } => self.desire(row, Desired::Disabled),
+            Action::Expire { row } => self.desire(row, Desired::Disabled(Closing::default())),
+            Action::Delete { row } => self.desire(row, Desired::Absent),
             Action::Claim => self.claim(),
             Action::Go { worker, mishap } => self.go(worker, mishap),
             Action::Crash { worker } => {
@@ -285,7 +313,7 @@ impl World {
             let (target, clock) = (Target(self.accounts.clone()), self.clock.clone());
             let claim = Memory { ledger: self.ledger.clone(), due, clock: self.clock.clone() };
             self.workers.push(Box::pin(async move {
-                converge(&target, &claim.due, &claim, &clock, 0.5).await.unwrap();
+                converge(&target, &Link::default(), &claim.due, &claim, &clock, 0.5).await.unwrap();
             }));
         }
     }
@@ -345,6 +373,11 @@ impl World {
                 desired => {
                     assert!(!row.is_due() && !row.due.stuck, "does not settle: {row:?}");
                     assert_eq!(next_step(desired, &actual), None, "settled, but is not so");
+                    let signed_in = accounts.sessions.contains(&row.due.external_id);
+                    assert!(
+                        matches!(desired, Desired::Active(_)) || !signed_in,
+                        "closed, but still signed in"
+                    );
                 }
             }
             told(&row.events, &row.due.desired, &actual);
@@ -354,7 +387,7 @@ impl World {
 
 /// Every change has one event: told in order, they make an account that is as the target's.
 fn told(events: &[Event], desired: &Desired, actual: &Actual) {
-    let (mut exists, mut active, mut stuck, mut groups) = (false, false, false, BTreeSet::new());
+    let (mut exists, mut active, mut stuck, mut held) = (false, false, false, BTreeSet::new());
     for event in events {
         let news = match event {
             Event::Stuck => !std::mem::replace(&mut stuck, true),
@@ -363,12 +396,15 @@ fn told(events: &[Event], desired: &Desired, actual: &Actual) {
                 active = true;
                 !std::mem::replace(&mut exists, true)
             }
-            Event::Changed(Change::Gone) => panic!("nobody deletes in this world"),
+            Event::Changed(Change::Gone) => {
+                held.clear();
+                std::mem::replace(&mut exists, false)
+            }
             Event::Changed(Change::Enabled) => exists && !std::mem::replace(&mut active, true),
             Event::Changed(Change::Disabled) => exists && std::mem::replace(&mut active, false),
             Event::Changed(Change::Updated) => exists,
-            Event::Changed(Change::Joined { group }) => exists && groups.insert(group),
-            Event::Changed(Change::Left { group }) => exists && groups.remove(group),
+            Event::Changed(Change::Given(entitlement)) => exists && held.insert(entitlement),
+            Event::Changed(Change::Taken(entitlement)) => exists && held.remove(entitlement),
         };
         assert!(news, "{event:?} told, but it was so already: {events:?}");
     }
@@ -376,10 +412,10 @@ fn told(events: &[Event], desired: &Desired, actual: &Actual) {
         Actual::Absent => assert!(!exists),
         Actual::Present(seen) => {
             assert_eq!((exists, active), (true, seen.active));
-            // Nobody looks at the groups of an account that is to be disabled; they are told once it opens again.
+            // Nobody looks at what an account may do that is to be disabled; it is told once it opens again.
             if let Desired::Active(profile) = desired {
-                let ours = seen.groups.iter().filter(|group| profile.groups.contains(*group));
-                assert_eq!(groups, ours.collect(), "{events:?}");
+                let ours = seen.entitlements.iter().filter(|one| profile.entitlements.contains(*one));
+                assert_eq!(held, ours.collect(), "{events:?}");
             }
         }
     }

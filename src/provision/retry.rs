@@ -32,20 +32,27 @@ pub fn after(fault: &Fault, attempts: u32, stuck: bool, chance: f64, now: Timest
         Fault::Throttled(None) => (attempts, drawn.max(now + FIRST), stuck),
         Fault::Unknown(_) => (failed, drawn.max(now + SETTLE), tired),
         Fault::AuthFailed(_) => (failed, now + PROBE, true),
-        Fault::Refused { .. } => (failed, now + REFUSED, true),
+        Fault::Refused { .. } | Fault::Undecided(_) => (failed, now + REFUSED, true),
     };
+    let candidates = if let Fault::Undecided(found) = fault { found.clone() } else { Vec::new() };
     Failure {
         words: fault.to_string(),
         attempts,
         next_due,
         stuck,
         unsure: matches!(fault, Fault::Unknown(_)),
+        candidates,
     }
 }
 
 /// Until when the whole target is left alone: its limits and our credentials are not one account's affair.
 pub fn pause(fault: &Fault, failure: &Failure) -> Option<Timestamp> {
     matches!(fault, Fault::Throttled(_) | Fault::AuthFailed(_)).then_some(failure.next_due)
+}
+
+/// How long a target is left alone that has failed so often in a row, whichever the account.
+pub fn rest(failures: u32) -> SignedDuration {
+    backoff(failures.saturating_sub(PATIENCE))
 }
 
 fn backoff(attempts: u32) -> SignedDuration {

@@ -1,25 +1,19 @@
 //! Who converges when: one loop per target, so that a target that hangs holds up nobody but its own.
 
-use super::connector::Connector;
-use super::converge::{Claim, LEASE, Record, converge};
+use super::converge::{Claim, LEASE, Outcome, Record, converge};
 use super::retry;
-use crate::account::{Actual, Change};
-use crate::clock::{Clock, from_micros};
+use super::target::{Target, Targets, is_broken};
+use crate::account::Actual;
+use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Due, Look, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The targets by name.
-pub type Targets = BTreeMap<TargetName, Arc<dyn Connector>>;
-
-/// How many accounts of one target are worked on at a time.
-const PARALLEL: usize = 8;
 /// How long to leave a store alone that failed.
 const STORE_REST: SignedDuration = SignedDuration::from_secs(1);
 /// How old a look at a settled account may become; how often, and how many at a time, the older ones are renewed.
@@ -44,24 +38,24 @@ pub async fn run(store: Store, clock: Clock, mut targets: watch::Receiver<Target
         for (_, run) in runs.iter().filter(|(name, run)| !run.serves(wanted.get(*name))) {
             run.stop.cancel();
         }
-        for (name, connector) in wanted {
-            if runs.get(&name).is_some_and(|run| run.serves(Some(&connector))) {
+        for (name, target) in wanted {
+            if runs.get(&name).is_some_and(|run| run.serves(Some(&target))) {
                 continue;
             }
-            let run = Run { connector, stop: stop.child_token(), ended: CancellationToken::new() };
-            let (store, clock, connector) = (store.clone(), clock.clone(), run.connector.clone());
+            let run = Run { target, stop: stop.child_token(), ended: CancellationToken::new() };
+            let (store, clock, target) = (store.clone(), clock.clone(), run.target.clone());
             let (stop, ended) = (run.stop.clone(), run.ended.clone().drop_guard());
             let before = runs.insert(name.clone(), run).map(|run| run.ended);
-            let target = Target { name, connector, store, clock, paused_until: AtomicI64::new(i64::MIN) };
+            let lane = Lane { name, target, store, clock };
             loops.spawn(async move {
                 // One at a time: what is under way with the old settings is finished first.
                 if let Some(before) = before {
                     before.cancelled().await;
                 }
                 if !first {
-                    target.retry_failing().await;
+                    lane.retry_failing().await;
                 }
-                Arc::new(target).serve(stop).await;
+                Arc::new(lane).serve(stop).await;
                 drop(ended);
             });
         }
@@ -76,15 +70,15 @@ pub async fn run(store: Store, clock: Clock, mut targets: watch::Receiver<Target
 
 /// The work for one target with one connector.
 struct Run {
-    connector: Arc<dyn Connector>,
+    target: Arc<Target>,
     stop: CancellationToken,
     /// Cancelled when its last call has ended.
     ended: CancellationToken,
 }
 
 impl Run {
-    fn serves(&self, wanted: Option<&Arc<dyn Connector>>) -> bool {
-        !self.stop.is_cancelled() && wanted.is_some_and(|wanted| Arc::ptr_eq(wanted, &self.connector))
+    fn serves(&self, wanted: Option<&Arc<Target>>) -> bool {
+        !self.stop.is_cancelled() && wanted.is_some_and(|wanted| Arc::ptr_eq(wanted, &self.target))
     }
 }
 
@@ -100,16 +94,15 @@ pub async fn sweep(store: Store, clock: Clock, stop: CancellationToken) {
     }
 }
 
-struct Target {
+/// The work for one target.
+struct Lane {
     name: TargetName,
-    connector: Arc<dyn Connector>,
+    target: Arc<Target>,
     store: Store,
     clock: Clock,
-    /// Until when it asked to be left alone, in microseconds since 1970.
-    paused_until: AtomicI64,
 }
 
-impl Target {
+impl Lane {
     /// What failed with other settings is worth a try with these.
     async fn retry_failing(&self) {
         match self.store.bookkeep().retry_failing(&self.name, self.clock.now()).await {
@@ -153,48 +146,82 @@ impl Target {
         stop: &CancellationToken,
     ) -> Result<Option<Timestamp>, store::Error> {
         let now = self.clock.now();
-        let room = PARALLEL.saturating_sub(running.len());
-        if now < self.paused_until() {
-            return Ok(Some(self.paused_until()));
+        let room = self.target.room().saturating_sub(running.len());
+        let paused_until = self.target.paused_until();
+        if now < paused_until {
+            return Ok(Some(paused_until));
         }
         if room > 0 {
-            for due in self.store.bookkeep().claim_due(&self.name, now, LEASE, room).await? {
+            let held = self.is_held(now).await?;
+            for due in self.store.bookkeep().claim_due(&self.name, now, LEASE, room, held).await? {
                 running.spawn(self.clone().work(due, stop.clone()));
             }
+            return if running.len() < self.target.room() {
+                self.store.next_due(&self.name, held).await
+            } else {
+                Ok(None)
+            };
         }
-        if running.len() >= PARALLEL { Ok(None) } else { self.store.next_due(&self.name).await }
+        Ok(None)
+    }
+
+    /// Whether more is to be taken, and was taken lately, than may be without an operator's word.
+    async fn is_held(&self, now: Timestamp) -> Result<bool, store::Error> {
+        let guard = &self.target.treatment.guard;
+        let taken = self.store.narrowed(&self.name, guard.since(now)).await?;
+        let of = if guard.is_few(taken) { u64::MAX } else { self.store.accounts_in(&self.name).await? };
+        let held = !guard.lets_pass(taken, of);
+        if self.target.hold(held) {
+            if held {
+                tracing::warn!(app = %self.name, accounts = taken, of, "too much would be taken at once: nothing is, until somebody says `guestpass targets confirm {}`", self.name);
+            } else {
+                tracing::info!(app = %self.name, "what was to be taken is taken now");
+            }
+        }
+        Ok(held)
     }
 
     async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {
-        let claim = Held { target: &self, due: &due, stop: &stop };
-        match converge(&*self.connector, &due, &claim, &self.clock, chance()).await {
-            Ok(None) => {}
-            Ok(Some(until)) => {
-                self.paused_until.fetch_max(until.as_microsecond(), Ordering::AcqRel);
+        let claim = Held { lane: &self, due: &due, stop: &stop };
+        let Target { connector, treatment, .. } = &*self.target;
+        match converge(&**connector, &treatment.link, &due, &claim, &self.clock, chance()).await {
+            Ok(Outcome { pause, well }) => {
+                if let Some(until) = pause {
+                    self.target.pause(until);
+                }
+                if let Some(well) = well {
+                    self.went(well);
+                }
             }
             Err(error) => tracing::warn!(app = %due.target, user = %due.user, %error, "account not recorded"),
         }
     }
 
-    fn paused_until(&self) -> Timestamp {
-        from_micros(self.paused_until.load(Ordering::Acquire))
+    /// A target that fails for everybody is left alone, for longer each time, and then asked by one account.
+    fn went(&self, well: bool) {
+        let failures = self.target.went(well);
+        if is_broken(failures) {
+            let until = self.clock.now() + retry::rest(failures);
+            tracing::warn!(app = %self.name, failures, %until, "fails for everybody, so it is left alone");
+            self.target.pause(until);
+        }
     }
 }
 
 /// A claim held by this worker.
 struct Held<'a> {
-    target: &'a Target,
+    lane: &'a Lane,
     due: &'a Due,
     stop: &'a CancellationToken,
 }
 
 impl Claim for Held<'_> {
     fn may_go_on(&self) -> bool {
-        !self.stop.is_cancelled() && self.target.clock.now() >= self.target.paused_until()
+        !self.stop.is_cancelled() && self.lane.clock.now() >= self.lane.target.paused_until()
     }
 
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
-        let (store, now) = (&self.target.store, self.target.clock.now());
+        let (store, now) = (&self.lane.store, self.lane.clock.now());
         let held = match record {
             Record::Looked(look) => store.looked(self.due, look, now).await?,
             Record::Failed(failure) => store.failed(self.due, failure, now).await?,
@@ -217,11 +244,7 @@ fn tell(due: &Due, record: &Record<'_>) {
                 Actual::Absent => due.native_id(),
             };
             for change in changes {
-                let group = match change {
-                    Change::Joined { group } | Change::Left { group } => Some(group.as_str()),
-                    _ => None,
-                };
-                tracing::info!(%app, %user, account, group, "account {change}");
+                tracing::info!(%app, %user, account, "account {change}");
             }
         }
         Record::Failed(failure) => {
@@ -241,15 +264,19 @@ fn chance() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connector::{Abilities, Call, Connector};
+    use super::super::target::Treatment;
     use super::*;
-    use crate::account::{Desired, Profile, Step};
+    use crate::account::{Closing, Desired, Profile, Step};
     use crate::audit::{Actor, Entry, Event};
     use crate::names::UserId;
     use crate::provision::connector::{Fault, Key, RetryAfter};
     use crate::seal::random_text;
+    use crate::store::Rank;
     use futures_util::future::BoxFuture;
     use std::collections::HashMap;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
     use tokio::sync::Notify;
 
@@ -266,6 +293,14 @@ mod tests {
     }
 
     impl Connector for Moody {
+        fn abilities(&self) -> Abilities {
+            Abilities::default()
+        }
+
+        fn calls(&self, _: &Step) -> Vec<Call> {
+            Vec::new()
+        }
+
         fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
             Box::pin(async {
                 self.looks.fetch_add(1, Ordering::AcqRel);
@@ -292,6 +327,10 @@ mod tests {
         }
     }
 
+    fn target(moody: &Arc<Moody>) -> Arc<Target> {
+        Arc::new(Target::new(Arc::clone(moody) as Arc<dyn Connector>, Treatment::default()))
+    }
+
     struct Bench {
         store: Store,
         clock: Clock,
@@ -304,9 +343,7 @@ mod tests {
         async fn new(targets: &[(&str, &Arc<Moody>)]) -> Self {
             let clock = Clock::turned("2026-03-02T09:00:00Z".parse().unwrap());
             let (store, stop) = (Store::for_tests(clock.now()).await, CancellationToken::new());
-            let named = |(name, moody): &(&str, &Arc<Moody>)| {
-                (name.parse().unwrap(), Arc::clone(moody) as Arc<dyn Connector>)
-            };
+            let named = |(name, moody): &(&str, &Arc<Moody>)| (name.parse().unwrap(), target(moody));
             let targets = watch::Sender::new(targets.iter().map(named).collect());
             let mut running = JoinSet::new();
             running.spawn(run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
@@ -329,7 +366,8 @@ mod tests {
         async fn disable(&self, user: UserId) {
             let mut tx = self.store.begin(self.clock.now()).await.unwrap();
             let standing = tx.standing_accounts(user).await.unwrap();
-            tx.desire(user, &standing[0], &Desired::Disabled).await.unwrap();
+            let disabled = Desired::Disabled(Closing::default());
+            tx.desire(user, &standing[0], &disabled, Rank::Take, true).await.unwrap();
             tx.commit(&entry()).await.unwrap();
         }
 
@@ -337,7 +375,7 @@ mod tests {
         async fn quiet(&self, target: &str) {
             let target = target.parse().unwrap();
             for _ in 0..1000 {
-                if self.store.next_due(&target).await.unwrap().is_none() {
+                if self.store.next_due(&target, false).await.unwrap().is_none() {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -381,7 +419,7 @@ mod tests {
         }
         bench.want("wiki").await;
         soon(|| has(&wiki, 1)).await;
-        soon(|| hangs.looks.load(Ordering::Acquire) == PARALLEL as i64).await;
+        soon(|| hangs.looks.load(Ordering::Acquire) == 8).await;
     }
 
     #[tokio::test]
@@ -419,7 +457,7 @@ mod tests {
         let again = bench
             .store
             .bookkeep()
-            .claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1)
+            .claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1, false)
             .await
             .unwrap();
         assert_eq!(again.len(), 1);
@@ -432,7 +470,7 @@ mod tests {
         let bench = Bench::new(&[("wiki", &old), ("other", &other)]).await;
         bench.want("wiki").await;
         soon(|| old.looks.load(Ordering::Acquire) == 1).await;
-        let replacing: Arc<Moody> = Arc::clone(&new);
+        let replacing = target(&new);
         bench.targets.send_modify(|targets| {
             targets.insert("wiki".parse().unwrap(), replacing);
         });
@@ -448,7 +486,7 @@ mod tests {
         bench.want("wiki").await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(has(&new, 1));
-        let again: Arc<Moody> = Arc::clone(&new);
+        let again = target(&new);
         bench.targets.send_modify(|targets| {
             targets.insert("wiki".parse().unwrap(), again);
         });
@@ -470,7 +508,7 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        let replacing: Arc<Moody> = Arc::clone(&new);
+        let replacing = target(&new);
         bench.targets.send_modify(|targets| {
             targets.insert("wiki".parse().unwrap(), replacing);
         });

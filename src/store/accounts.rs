@@ -2,7 +2,7 @@
 
 use super::books::note_failure;
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
-use crate::account::{Actual, Change, Desired, Step};
+use crate::account::{Actual, Candidate, Change, Desired, Entitlement, Step};
 use crate::audit::{Actor, Entry, Event};
 use crate::names::{AccountId, TargetName, UserId, VaultId};
 use jiff::Timestamp;
@@ -11,6 +11,51 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 use std::collections::BTreeSet;
+use std::str::FromStr;
+
+/// How an account came to be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// We created it.
+    Created,
+    /// It was there before. Such a one is never deleted.
+    Adopted,
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "created" => Ok(Self::Created),
+            "adopted" => Ok(Self::Adopted),
+            other => Err(format!("\"{other}\" is no origin")),
+        }
+    }
+}
+
+/// An operator's word on which account is somebody's, where rules cannot tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// None of those that are there: make one.
+    Create,
+    /// This one, by the target's own id.
+    Adopt(String),
+}
+
+/// What goes first, where much is due at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Something is taken from somebody who may do much.
+    TakePrivileged = 0,
+    /// Something is taken.
+    Take = 1,
+    /// Somebody waits for something.
+    Give = 2,
+    /// Nobody waits: a look whether all is as it was.
+    Look = 3,
+}
 
 /// An account whose settled version lags behind, claimed by one worker for the length of a lease.
 #[derive(Debug, Clone)]
@@ -29,6 +74,8 @@ pub struct Due {
     pub desired: Desired,
     /// The version of that desire.
     pub version: i64,
+    /// Whether that version was settled before.
+    pub settled: bool,
     /// Names this claim: what is written under an older one is discarded.
     pub epoch: i64,
     /// When the claim ends.
@@ -37,6 +84,10 @@ pub struct Due {
     pub attempts: u32,
     /// Whether it is shown as stuck.
     pub stuck: bool,
+    /// How it came to be ours.
+    pub origin: Origin,
+    /// What an operator said about whose account it is.
+    pub verdict: Option<Verdict>,
 }
 
 impl Due {
@@ -63,6 +114,20 @@ pub struct Look {
     pub settled: bool,
 }
 
+impl Look {
+    /// How the account came to be ours, where this look tells. One that the very first look of all finds was there before
+    /// us, though it carries our external id: our store was lost, or it was put there by hand.
+    fn origin(&self, due: &Due) -> Option<&'static str> {
+        let born = self.changes.contains(&Change::Created);
+        match &self.after {
+            Some(Step::Create(_)) if born => Some("created"),
+            Some(Step::Adopt { .. }) if born => Some("adopted"),
+            None if born && due.epoch == 1 => Some("adopted"),
+            _ => None,
+        }
+    }
+}
+
 /// A failed attempt and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -76,6 +141,8 @@ pub struct Failure {
     pub stuck: bool,
     /// Whether the last write may yet take effect: then nothing, not even a new desire, brings `next_due` forward.
     pub unsure: bool,
+    /// Accounts of which one may be theirs, where an operator is to say which.
+    pub candidates: Vec<Candidate>,
 }
 
 /// An account as operators see it.
@@ -89,8 +156,10 @@ pub struct AccountRow {
     pub target: TargetName,
     /// What marks it as ours there.
     pub external_id: String,
-    /// `preparing`, `active`, `disabling`, `disabled`, `stuck`.
+    /// `preparing`, `active`, `disabling`, `disabled`, `deleting`, `deleted`, `undecided`, `stuck`.
     pub state: &'static str,
+    /// How it came to be ours.
+    pub origin: Origin,
     /// What should be.
     pub desired: Desired,
     /// What the last look found.
@@ -103,16 +172,25 @@ pub struct AccountRow {
     pub failing: Option<Timestamp>,
     /// The last failure, in words.
     pub failure: Option<String>,
+    /// Accounts of which one may be theirs: an operator says which.
+    pub candidates: Vec<Candidate>,
+    /// When it is to be deleted.
+    pub delete_at: Option<Timestamp>,
+    /// When something was taken that a target's guard counts.
+    pub narrowed: Option<Timestamp>,
 }
 
 /// What stands in the store for one account, as `lifecycle` needs it to desire anew.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    id: AccountId,
+    pub(crate) id: AccountId,
     pub(crate) target: TargetName,
     pub(crate) desired: Desired,
-    /// All groups that we ever gave it.
-    pub(crate) given: BTreeSet<String>,
+    /// All that we ever gave it.
+    pub(crate) given: BTreeSet<Entitlement>,
+    pub(crate) origin: Origin,
+    /// When it is to be deleted.
+    pub(crate) delete_at: Option<Timestamp>,
 }
 
 pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
@@ -124,20 +202,28 @@ pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
         seen: json(row, "seen")?,
         desired: json(row, "desired")?,
         version: row.try_get("version")?,
+        settled: row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?,
         epoch: row.try_get("epoch")?,
         lease_until: time(row, "lease")?,
         attempts: row.try_get("attempts")?,
         stuck: row.try_get("stuck")?,
+        origin: parsed(row, "origin")?,
+        verdict: row.try_get::<Option<String>, _>("link")?.map(|link| match link.as_str() {
+            "" => Verdict::Create,
+            _ => Verdict::Adopt(link),
+        }),
     })
 }
 
 impl Tx {
     /// What should be in each target where this person has an account, or is to have one.
     pub(crate) async fn standing_accounts(&mut self, user: UserId) -> Result<Vec<Standing>, Error> {
-        let rows = query("SELECT id, target, desired, given FROM accounts WHERE user = $1 ORDER BY target")
-            .bind(user.to_string())
-            .fetch_all(&mut *self.inner)
-            .await?;
+        let rows = query(
+            "SELECT id, target, desired, given, origin, delete_at FROM accounts WHERE user = $1 ORDER BY target",
+        )
+        .bind(user.to_string())
+        .fetch_all(&mut *self.inner)
+        .await?;
         rows.iter()
             .map(|row| {
                 Ok(Standing {
@@ -145,6 +231,8 @@ impl Tx {
                     target: parsed(row, "target")?,
                     desired: json(row, "desired")?,
                     given: json(row, "given")?,
+                    origin: parsed(row, "origin")?,
+                    delete_at: maybe_time(row, "delete_at")?,
                 })
             })
             .collect()
@@ -167,7 +255,7 @@ impl Tx {
         .bind(target.as_str())
         .bind(external_id)
         .bind(serde_json::to_string(desired)?)
-        .bind(serde_json::to_string(desired.groups())?)
+        .bind(serde_json::to_string(desired.entitlements())?)
         .bind(serde_json::to_string(&Actual::Absent)?)
         .bind(self.now.as_microsecond())
         .execute(&mut *self.inner)
@@ -178,25 +266,76 @@ impl Tx {
 
     /// Desires something else of an account. One that its person may use stays usable meanwhile only where the
     /// change takes nothing away: rights that policy has withdrawn must not be used while a target is slow.
+    /// What is taken the target's guard counts if it is `counted`.
     pub(crate) async fn desire(
         &mut self,
         user: UserId,
         standing: &Standing,
         desired: &Desired,
+        rank: Rank,
+        counted: bool,
     ) -> Result<(), Error> {
         query(
             "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open AND $4, attempts = 0,
-                due = CASE WHEN unsure AND due IS NOT NULL THEN due ELSE $5 END
+                rank = $6, narrowed = $7, due = CASE WHEN unsure AND due IS NOT NULL THEN due ELSE $5 END
              WHERE id = $1",
         )
         .bind(standing.id.to_string())
         .bind(serde_json::to_string(desired)?)
-        .bind(serde_json::to_string(&(&standing.given | desired.groups()))?)
+        .bind(serde_json::to_string(&(&standing.given | desired.entitlements()))?)
         .bind(desired.only_adds_to(&standing.desired))
         .bind(self.now.as_microsecond())
+        .bind(rank as i64)
+        .bind((counted && rank <= Rank::Take).then_some(self.now.as_microsecond()))
         .execute(&mut *self.inner)
         .await?;
         self.touch(user);
+        Ok(())
+    }
+
+    /// Says when an account may be deleted; never, without a time.
+    pub(crate) async fn keep_until(
+        &mut self,
+        standing: &Standing,
+        delete_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        query("UPDATE accounts SET delete_at = $2 WHERE id = $1")
+            .bind(standing.id.to_string())
+            .bind(delete_at.map(Timestamp::as_microsecond))
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes an operator's word on whose account it is, and makes it due at once. `None` where there is no such
+    /// account.
+    pub(crate) async fn decide(
+        &mut self,
+        id: AccountId,
+        verdict: &Verdict,
+    ) -> Result<Option<(VaultId, TargetName)>, Error> {
+        let link = match verdict {
+            Verdict::Create => "",
+            Verdict::Adopt(native_id) => native_id,
+        };
+        query("UPDATE accounts SET link = $2 WHERE id = $1")
+            .bind(id.to_string())
+            .bind(link)
+            .execute(&mut *self.inner)
+            .await?;
+        self.retry_account(id).await
+    }
+
+    /// Lets what `target` was to take until now be taken, however much it is.
+    pub(crate) async fn confirm_target(&mut self, target: &TargetName) -> Result<(), Error> {
+        query(
+            "INSERT INTO targets (name, confirmed) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET confirmed = excluded.confirmed",
+        )
+        .bind(target.as_str())
+        .bind(self.now.as_microsecond())
+        .execute(&mut *self.inner)
+        .await?;
         Ok(())
     }
 
@@ -237,7 +376,8 @@ impl Store {
         }
         let mut tx = self.begin(now).await?;
         let row = query(
-            "UPDATE accounts SET seen = $3, looked = $4, unsure = 0,
+            "UPDATE accounts SET seen = $3, looked = $4, unsure = 0, candidates = NULL,
+                origin = coalesce($8, origin),
                 settled = CASE WHEN $5 THEN $6 ELSE settled END,
                 open = CASE WHEN $5 AND version = $6 THEN $7 ELSE open AND $7 END,
                 due = CASE WHEN $5 AND version = $6 THEN NULL WHEN $5 THEN $4 ELSE due END,
@@ -256,6 +396,7 @@ impl Store {
         .bind(look.settled)
         .bind(due.version)
         .bind(active)
+        .bind(look.origin(due))
         .fetch_optional(&mut *tx.inner)
         .await?;
         if row.is_none() {
@@ -297,14 +438,61 @@ impl Store {
         Ok(true)
     }
 
-    /// When the next account of `target` can be claimed: due, and not under somebody's lease.
-    pub async fn next_due(&self, target: &TargetName) -> Result<Option<Timestamp>, Error> {
-        let row =
-            query("SELECT min(max(due, lease)) AS due FROM accounts WHERE target = $1 AND due IS NOT NULL")
-                .bind(target.as_str())
-                .fetch_one(&self.0.reader)
-                .await?;
+    /// When the next account of `target` can be claimed: due, not under somebody's lease, and not for the guard to keep
+    /// where it has `held` the target.
+    pub async fn next_due(&self, target: &TargetName, held: bool) -> Result<Option<Timestamp>, Error> {
+        let row = query(
+            "SELECT min(max(due, lease)) AS due FROM accounts WHERE target = $1 AND due IS NOT NULL
+                AND NOT ($2 AND coalesce(narrowed, 0) >
+                    coalesce((SELECT confirmed FROM targets WHERE name = $1), 0))",
+        )
+        .bind(target.as_str())
+        .bind(held)
+        .fetch_one(&self.0.reader)
+        .await?;
         maybe_time(&row, "due")
+    }
+
+    /// When the next account may be deleted.
+    pub async fn next_deletion(&self) -> Result<Option<Timestamp>, Error> {
+        let row = query("SELECT min(delete_at) AS at FROM accounts WHERE delete_at IS NOT NULL")
+            .fetch_one(&self.0.reader)
+            .await?;
+        maybe_time(&row, "at")
+    }
+
+    /// People of whom an account may be deleted at `now`, those who wait longest first, at most `limit`.
+    pub async fn people_to_delete(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Error> {
+        let rows = query("SELECT user FROM accounts WHERE delete_at <= $1 ORDER BY delete_at LIMIT $2")
+            .bind(now.as_microsecond())
+            .bind(limit)
+            .fetch_all(&self.0.reader)
+            .await?;
+        rows.iter().map(|row| parsed(row, "user")).collect()
+    }
+
+    /// How much `target` is to take, or was told to take since `since`, that no date had announced and no operator
+    /// has confirmed.
+    pub async fn narrowed(&self, target: &TargetName, since: Timestamp) -> Result<u64, Error> {
+        let row = query(
+            "SELECT count(*) AS accounts FROM accounts WHERE target = $1
+                AND narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
+                AND (narrowed > $2 OR settled < version)",
+        )
+        .bind(target.as_str())
+        .bind(since.as_microsecond())
+        .fetch_one(&self.0.reader)
+        .await?;
+        Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
+    }
+
+    /// How many accounts `target` has, or is to have.
+    pub async fn accounts_in(&self, target: &TargetName) -> Result<u64, Error> {
+        let row = query("SELECT count(*) AS accounts FROM accounts WHERE target = $1")
+            .bind(target.as_str())
+            .fetch_one(&self.0.reader)
+            .await?;
+        Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
     }
 
     /// All accounts, by target and person.
@@ -323,12 +511,19 @@ impl Store {
 fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
     let desired: Desired = json(row, "desired")?;
     let settled = row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?;
+    let candidates: Option<Vec<Candidate>> = row
+        .try_get::<Option<String>, _>("candidates")?
+        .map(|candidates| serde_json::from_str(&candidates))
+        .transpose()?;
     let state = match (&desired, settled) {
+        _ if row.try_get("stuck")? && candidates.is_some() => "undecided",
         _ if row.try_get("stuck")? => "stuck",
         (Desired::Active(_), true) => "active",
         (Desired::Active(_), false) => "preparing",
-        (Desired::Disabled, true) => "disabled",
-        (Desired::Disabled, false) => "disabling",
+        (Desired::Disabled(_), true) => "disabled",
+        (Desired::Disabled(_), false) => "disabling",
+        (Desired::Absent, true) => "deleted",
+        (Desired::Absent, false) => "deleting",
     };
     Ok(AccountRow {
         id: parsed(row, "id")?,
@@ -336,11 +531,15 @@ fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
         target: parsed(row, "target")?,
         external_id: row.try_get("external_id")?,
         state,
+        origin: parsed(row, "origin")?,
         desired,
         seen: json(row, "seen")?,
         due: maybe_time(row, "due")?,
         attempts: row.try_get("attempts")?,
         failing: maybe_time(row, "failing")?,
         failure: row.try_get("failure")?,
+        candidates: candidates.unwrap_or_default(),
+        delete_at: maybe_time(row, "delete_at")?,
+        narrowed: maybe_time(row, "narrowed")?,
     })
 }

@@ -102,26 +102,31 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. Disabling comes first, then
-    /// what waits longest. While a lease runs nobody else claims the account.
+    /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. What takes something comes first
+    /// (see [`Rank`](super::Rank)), then what waits longest. While a lease runs nobody else claims the account. Where
+    /// the guard has `held` the target, what it counts is left alone until somebody confirms it.
     pub async fn claim_due(
         &self,
         target: &TargetName,
         now: Timestamp,
         lease: SignedDuration,
         limit: usize,
+        held: bool,
     ) -> Result<Vec<Due>, Error> {
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         let rows = query(
             "UPDATE accounts SET lease = $3, epoch = epoch + 1 WHERE id IN (
-                SELECT id FROM accounts WHERE target = $1 AND due <= $2 AND lease <= $2
-                ORDER BY desired ->> 'state' = 'disabled' DESC, due LIMIT $4)
+                SELECT id FROM accounts WHERE target = $1 AND due IS NOT NULL AND due <= $2 AND lease <= $2
+                    AND NOT ($5 AND coalesce(narrowed, 0) >
+                        coalesce((SELECT confirmed FROM targets WHERE name = $1), 0))
+                ORDER BY rank, due LIMIT $4)
              RETURNING *",
         )
         .bind(target.as_str())
         .bind(now.as_microsecond())
         .bind(until.as_microsecond())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(held)
         .fetch_all(&self.store.0.writer)
         .await?;
         rows.iter().map(due).collect()
@@ -198,7 +203,7 @@ impl<'a> Books<'a> {
     /// worker may have died between acting and recording, and targets change behind our back.
     pub async fn look_again(&self, before: Timestamp, now: Timestamp, limit: usize) -> Result<u64, Error> {
         let done = query(
-            "UPDATE accounts SET due = $2 WHERE id IN (
+            "UPDATE accounts SET due = $2, rank = 3 WHERE id IN (
                 SELECT id FROM accounts WHERE due IS NULL AND looked < $1 ORDER BY looked LIMIT $3)",
         )
         .bind(before.as_microsecond())
@@ -221,8 +226,11 @@ pub(super) async fn note_failure(
     failure: &Failure,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    let candidates = (!failure.candidates.is_empty()).then(|| serde_json::to_string(&failure.candidates));
+    let candidates = candidates.transpose()?;
     let done = query(
         "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = $5, unsure = $6, lease = 0,
+            candidates = $9,
             due = CASE WHEN version = $7 OR $6 THEN $8 ELSE $4 END
          WHERE id = $1 AND epoch = $2",
     )
@@ -234,6 +242,7 @@ pub(super) async fn note_failure(
     .bind(failure.unsure)
     .bind(due.version)
     .bind(failure.next_due.as_microsecond())
+    .bind(candidates)
     .execute(writer)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -4,7 +4,7 @@
 use super::grants::grant;
 use super::users::{IDENTITIES_BETWEEN, Identity, identity};
 use super::{Error, Holder, Store, json, parsed};
-use crate::account::{Actual, Desired, Grant};
+use crate::account::{Actual, Desired, Entitlement, Grant};
 use crate::names::{TargetName, UserId};
 use sqlx::query;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -24,8 +24,8 @@ pub struct KnownAccount {
     pub target: TargetName,
     /// What should be.
     pub desired: Desired,
-    /// All groups that we ever gave it.
-    pub given: BTreeSet<String>,
+    /// All that we ever gave it.
+    pub given: BTreeSet<Entitlement>,
     /// What the last look found.
     pub seen: Actual,
 }

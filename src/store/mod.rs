@@ -25,7 +25,8 @@ mod tables;
 mod users;
 mod uses;
 
-pub use accounts::{AccountRow, Due, Failure, Look};
+pub(crate) use accounts::Standing;
+pub use accounts::{AccountRow, Due, Failure, Look, Origin, Rank, Verdict};
 pub use audit::AuditRow;
 pub use books::{Books, Handover};
 pub use cache::Unavailable;

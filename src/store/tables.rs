@@ -4,9 +4,10 @@ use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
+    (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
 ];
 
 /// Brings a store up to date.

@@ -16,6 +16,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
             "metrics",
             "names",
             "page",
+            "percent",
             "seal",
             "size",
             "socket",

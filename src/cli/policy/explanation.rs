@@ -4,6 +4,7 @@ use crate::names::AppName;
 use crate::policy::{
     Answer, Comes, Explanation, Judged, OfDenial, OfRole, OfSeparation, Outcome, PossibleEnd, Spot,
 };
+use crate::span::in_words;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -137,9 +138,11 @@ fn of_app(comes: &Comes, at: Timestamp) -> String {
     };
     let gives: Vec<_> = some("groups", &terms.groups)
         .into_iter()
+        .chain(some("roles", &terms.roles))
         .chain(attributes)
         .chain(some("only below", &terms.routes))
         .chain(terms.sponsor.iter().map(|sponsor| format!("sponsor {sponsor}")))
+        .chain(terms.heir.iter().map(|heir| format!("its work goes to {heir}")))
         .collect();
     let gives = if gives.is_empty() { "a place in it".to_owned() } else { gives.join("; ") };
     let mut text = format!("  → {}: {gives}\n", found.app);
@@ -155,6 +158,9 @@ fn of_app(comes: &Comes, at: Timestamp) -> String {
             format!("      ends {}{later}\n", end(first))
         }
     };
+    if let Some(span) = terms.delete_after {
+        text += &format!("      its account is deleted {} after the end\n", in_words(span));
+    }
     if !asks.is_empty() {
         text += &format!("      each request: {}\n", asks.join("; "));
     }

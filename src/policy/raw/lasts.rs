@@ -26,4 +26,6 @@ pub(in crate::policy) struct Lasts {
     pub(in crate::policy) idle: Option<Span>,
     /// The longest sign-in of somebody who holds it.
     pub(in crate::policy) session: Option<Span>,
+    /// So long after the end, and the account is deleted, if it was made for this. Kept, only disabled, without it.
+    pub(in crate::policy) delete_after: Option<Span>,
 }

@@ -88,12 +88,18 @@ pub(super) struct Access {
     /// Groups of the account.
     #[serde(default)]
     pub(super) groups: BTreeSet<String>,
+    /// Roles that the target itself gives, by its own names, such as `admin`.
+    #[serde(default)]
+    pub(super) roles: BTreeSet<String>,
     /// Attributes of the account, by their name in the target's words. `${claims.NAME}` stands for a claim.
     #[serde(default)]
     pub(super) attributes: BTreeMap<String, Template>,
     /// Path prefixes that it opens; all of the app where none are named.
     #[serde(default)]
     pub(super) routes: BTreeSet<Prefix>,
+    /// Who takes over the work when the account is closed, by their name in the target. `${claims.NAME}` stands for a
+    /// claim. Where the target can.
+    pub(super) heir: Option<Template>,
 }
 
 /// A path prefix, such as `/reports`; it ends at a slash or with the path.

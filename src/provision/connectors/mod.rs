@@ -1,3 +1,75 @@
-//! The targets we can talk to, one file each.
+//! What targets speak, one file each. To add one: a file here, and a line in each list below.
 
 pub mod scim;
+
+use super::target::{Target, Treatment};
+use super::{Connector, pace};
+use crate::document::{Document, Mistakes};
+use scim::Scim;
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+
+/// What a target speaks, by the key that says where it is.
+pub const KINDS: [&str; 1] = ["scim"];
+
+/// The keys that mean the same whatever a target speaks.
+pub const COMMON: [&str; 6] = ["link", "guard", "parallel", "privileged", "seat", "pace"];
+
+/// A target as it is configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// What it speaks, where it is, and what opens it.
+    pub speaks: Speaks,
+    /// How it is treated.
+    pub treatment: Treatment,
+}
+
+/// What a target speaks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Speaks {
+    /// SCIM 2.0.
+    Scim(scim::Settings),
+}
+
+/// What is to be said of a target's settings that can be read, by whoever checks them.
+#[derive(Debug, Default)]
+pub struct Facts<'a> {
+    /// Addresses that are called, by the path of their keys.
+    pub addresses: Vec<(&'static [&'static str], &'a Url)>,
+    /// Secrets that are shown, by the path of their keys.
+    pub secrets: Vec<(&'static [&'static str], &'a secrecy::SecretString)>,
+    /// Files that are read besides.
+    pub files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads what is `own` to the kind, which `kind` names, and what is `common`.
+    pub fn read(kind: &str, own: &Document, common: &Document, mistakes: &mut Mistakes) -> Option<Self> {
+        let treatment = common.read(mistakes);
+        let speaks = match kind {
+            "scim" => own.read(mistakes).map(Speaks::Scim),
+            _ => None,
+        };
+        Some(Self { speaks: speaks?, treatment: treatment? })
+    }
+
+    /// What is to be checked besides.
+    pub fn facts(&self) -> Facts<'_> {
+        match &self.speaks {
+            Speaks::Scim(settings) => settings.facts(),
+        }
+    }
+
+    /// The target. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// Where a client cannot be made, as without any root certificates.
+    pub fn build(&self) -> anyhow::Result<Target> {
+        let pace: pace::Limits = self.treatment.pace;
+        let connector: Arc<dyn Connector> = match &self.speaks {
+            Speaks::Scim(settings) => Arc::new(Scim::new(settings, pace)?),
+        };
+        Ok(Target::new(connector, self.treatment.clone()))
+    }
+}

@@ -5,16 +5,16 @@ mod calls;
 #[cfg(test)]
 mod fake;
 mod groups;
-mod http;
+mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub use calls::Call;
-
-use self::http::Http;
-use crate::account::{Actual, Desired, Profile, Seen, Step};
-use crate::provision::connector::{Connector, Fault, Key, Refusal};
+use self::server::Server;
+use super::Facts;
+use crate::account::{Actual, Candidate, Desired, Entitlement, Expiry, Profile, Seen, Step};
+use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
+use crate::provision::pace::Limits;
 use futures_util::future::BoxFuture;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +34,16 @@ pub struct Settings {
     pub token: SecretString,
 }
 
+impl Settings {
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts {
+            addresses: vec![(&["scim"], &self.scim)],
+            secrets: vec![(&["token"], &self.token)],
+            ..Facts::default()
+        }
+    }
+}
+
 impl PartialEq for Settings {
     /// Whether both lead to the same server with the same token.
     fn eq(&self, other: &Self) -> bool {
@@ -48,7 +58,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 
 /// A SCIM server's accounts.
 pub struct Scim {
-    http: Http,
+    server: Server,
     /// Held while a group is looked up and created: `displayName` need not be unique (RFC 7643, section 4.2), so two
     /// first members at once would make two groups.
     creating_group: Mutex<()>,
@@ -59,17 +69,17 @@ impl Scim {
     ///
     /// # Errors
     /// When no HTTP client can be made, as without any root certificates.
-    pub fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
-        Ok(Self { http: Http::new(settings)?, creating_group: Mutex::default() })
+    pub fn new(settings: &Settings, pace: Limits) -> Result<Self, reqwest::Error> {
+        Ok(Self { server: Server::new(settings, pace)?, creating_group: Mutex::default() })
     }
 
     /// Our account, by the target's own id where that is known, else by our external id.
     async fn find(&self, key: &Key) -> Result<Option<Value>, Fault> {
         let mut stranger = None;
         if let Some(id) = &key.native_id {
-            let reply = self.http.get(&["Users", id]).await?;
+            let reply = self.server.get(&["Users", id]).await?;
             if reply.status != StatusCode::NOT_FOUND {
-                let user = reply.resource()?;
+                let user = server::resource(reply)?;
                 if wire::text(&user, "externalId") == Some(&key.external_id) {
                     return Ok(Some(user));
                 }
@@ -87,7 +97,7 @@ impl Scim {
 
     /// The one resource whose `attribute` is `value`.
     async fn search(&self, kind: &str, attribute: &str, value: &str) -> Result<Option<Value>, Fault> {
-        let found = self.http.search(kind, attribute, value).await?.resources()?;
+        let found = self.server.search(kind, attribute, value).await?;
         // External ids are case-exact, names are not; a server that ignores filters would hand us anybody.
         let same = |found: &str| match attribute {
             "externalId" => found == value,
@@ -107,7 +117,8 @@ impl Scim {
     }
 
     async fn create(&self, key: &Key, profile: &Profile) -> Result<Option<String>, Fault> {
-        let reply = self.http.write(Method::POST, &["Users"], &wire::user(&key.external_id, profile)).await?;
+        let reply =
+            self.server.write(Method::POST, &["Users"], &wire::user(&key.external_id, profile)).await?;
         if reply.status != StatusCode::CONFLICT {
             // Where the body was lost, the next look finds the id.
             return Ok(reply.done()?.and_then(|user| wire::id(&user)));
@@ -130,14 +141,72 @@ impl Scim {
         }
     }
 
+    async fn adopt(&self, key: &Key, id: &str) -> Result<(), Fault> {
+        let mark = json!([{ "op": "replace", "path": "externalId", "value": key.external_id }]);
+        self.patch_user(id, mark).await
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), Fault> {
+        let reply = self.server.delete(&["Users", id]).await?;
+        if reply.status == StatusCode::NOT_FOUND { Ok(()) } else { reply.done().map(drop) }
+    }
+
     async fn patch_user(&self, id: &str, operations: Value) -> Result<(), Fault> {
-        let reply = self.http.write(Method::PATCH, &["Users", id], &wire::patch(operations)).await?;
+        let reply = self.server.write(Method::PATCH, &["Users", id], &wire::patch(operations)).await?;
         // Gone meanwhile: the next look sees that, and what follows from it.
         if reply.status == StatusCode::NOT_FOUND { Ok(()) } else { reply.done().map(drop) }
     }
 }
 
+/// A user that somebody else made.
+fn candidate(user: &Value) -> Option<Candidate> {
+    let owned = |name| wire::text(user, name).map(str::to_owned);
+    Some(Candidate {
+        native_id: wire::id(user)?,
+        user_name: owned("userName").unwrap_or_default(),
+        email: wire::email(user),
+        active: wire::is_active(user),
+        external_id: owned("externalId").filter(|id| !id.is_empty()),
+    })
+}
+
 impl Connector for Scim {
+    fn abilities(&self) -> Abilities {
+        Abilities { delete: true, link: true, list: true, ..Abilities::default() }
+    }
+
+    fn calls(&self, step: &Step) -> Vec<Call> {
+        calls::calls(step)
+    }
+
+    fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
+        let (attribute, value) = match by {
+            By::Attribute(name, value) => (name.as_str(), value),
+            By::UserName(name) => ("userName", name),
+            By::Email(email) => ("emails.value", email),
+        };
+        Box::pin(async move {
+            let found = self.server.search("Users", attribute, value).await?;
+            // A server that ignores filters would hand us anybody.
+            let same = |user: &&Value| match by {
+                By::Attribute(name, value) => wire::attribute(user, name).as_ref() == Some(value),
+                By::UserName(name) => wire::text(user, "userName")
+                    .is_some_and(|found| found.to_lowercase() == name.to_lowercase()),
+                By::Email(email) => wire::has_email(user, email),
+            };
+            Ok(found.iter().filter(same).filter_map(candidate).collect())
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Page, Fault>> {
+        Box::pin(async move {
+            let start = after.map_or(Ok(1), str::parse).map_err(|_| Fault::transient("lost the page"))?;
+            let (users, next) = self.server.page("Users", start).await?;
+            let accounts = users.iter().filter_map(candidate).collect();
+            Ok(Page { accounts, next: next.map(|next: usize| next.to_string()) })
+        })
+    }
+
     fn observe<'a>(&'a self, key: &'a Key, wanted: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
         Box::pin(async move {
             let Some(user) = self.find(key).await? else { return Ok(Actual::Absent) };
@@ -153,7 +222,8 @@ impl Connector for Scim {
                 user_name: owned("userName").unwrap_or_default(),
                 display_name: owned("displayName"),
                 email: wire::email(&user),
-                groups: self.groups_of(&user, &native_id, profile).await?,
+                entitlements: self.entitlements_of(&user, &native_id, profile).await?,
+                expires: Expiry::NotKept,
                 attributes: profile.attributes.keys().filter_map(attribute).collect(),
                 native_id,
             }))
@@ -174,8 +244,21 @@ impl Connector for Scim {
                     wire::check(profile)?;
                     self.patch_user(native_id, wire::replace(profile)).await?;
                 }
-                Step::Join { native_id, group } => self.join(native_id, group).await?,
-                Step::Leave { native_id, group } => self.leave(native_id, group).await?,
+                Step::Give { native_id, entitlement: Entitlement::Group(name) } => {
+                    self.join(native_id, name).await?;
+                }
+                Step::Take { native_id, entitlement: Entitlement::Group(name) } => {
+                    self.leave(native_id, name).await?;
+                }
+                Step::Give { native_id, entitlement: Entitlement::Role(name) } => {
+                    self.patch_user(native_id, wire::add_role(name)).await?;
+                }
+                Step::Take { native_id, entitlement: Entitlement::Role(name) } => {
+                    self.patch_user(native_id, wire::remove_role(name)).await?;
+                }
+                Step::Adopt { native_id } => self.adopt(key, native_id).await?,
+                Step::Delete { native_id } => self.delete(native_id).await?,
+                Step::EndSessions { .. } | Step::HandOver { .. } => {}
             }
             Ok(None)
         })

@@ -1,40 +1,35 @@
-//! The calls that a step takes, as an operator reads them before they are made. What is looked up on the way, such as the
-//! id of a group, is named instead.
+//! The calls that a step takes, in words.
 
 use super::wire;
-use crate::account::Step;
-use serde::Serialize;
+use crate::account::{Entitlement, Step};
+use crate::provision::connector::Call;
 use serde_json::Value;
 
-/// One call that would change something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Call {
-    /// The method.
-    pub method: &'static str,
-    /// Below the server's base URL.
-    pub path: String,
-    /// What it changes, in words.
-    pub what: String,
-}
-
-impl Call {
-    /// The call of a step.
-    pub fn of(step: &Step) -> Self {
-        let user = |id: &String| format!("/Users/{}", if id.is_empty() { "(the new one)" } else { id });
-        let patch = |path, what: String| Self { method: "PATCH", path, what };
-        match step {
-            Step::Create(profile) => Self {
-                method: "POST",
-                path: "/Users".to_owned(),
-                what: format!("userName {}", profile.user_name),
-            },
-            Step::Enable { native_id } => patch(user(native_id), "active true".to_owned()),
-            Step::Disable { native_id } => patch(user(native_id), "active false".to_owned()),
-            Step::Update { native_id, profile } => patch(user(native_id), replaced(&wire::replace(profile))),
-            Step::Join { group, .. } => patch(format!("/Groups ({group})"), "add the account".to_owned()),
-            Step::Leave { group, .. } => patch(format!("/Groups ({group})"), "remove the account".to_owned()),
+pub(super) fn calls(step: &Step) -> Vec<Call> {
+    let user = |id: &String| format!("/Users/{}", if id.is_empty() { "(the new one)" } else { id });
+    let patch = |id, what: &str| Call::new("PATCH", user(id), what);
+    let call = match step {
+        Step::Create(profile) => Call::new("POST", "/Users", format!("userName {}", profile.user_name)),
+        Step::Adopt { native_id } => patch(native_id, "externalId"),
+        Step::Enable { native_id } => patch(native_id, "active true"),
+        Step::Disable { native_id } => patch(native_id, "active false"),
+        Step::Delete { native_id } => Call::new("DELETE", user(native_id), "the account"),
+        Step::Update { native_id, profile } => patch(native_id, &replaced(&wire::replace(profile))),
+        Step::Give { entitlement: Entitlement::Group(group), .. } => {
+            Call::new("PATCH", format!("/Groups ({group})"), "add the account")
         }
-    }
+        Step::Take { entitlement: Entitlement::Group(group), .. } => {
+            Call::new("PATCH", format!("/Groups ({group})"), "remove the account")
+        }
+        Step::Give { native_id, entitlement: Entitlement::Role(role) } => {
+            patch(native_id, &format!("add role {role}"))
+        }
+        Step::Take { native_id, entitlement: Entitlement::Role(role) } => {
+            patch(native_id, &format!("remove role {role}"))
+        }
+        Step::EndSessions { .. } | Step::HandOver { .. } => return Vec::new(),
+    };
+    vec![call]
 }
 
 /// The attributes that the operations of a PATCH replace, with their values.

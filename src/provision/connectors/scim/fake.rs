@@ -1,6 +1,6 @@
 //! A small SCIM server on a real socket that misbehaves when told to.
 
-use super::{Scim, Settings};
+use super::{Limits, Scim, Settings};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
@@ -77,7 +77,7 @@ impl Fake {
     }
 
     pub(super) fn client(&self) -> Scim {
-        Scim::new(&self.settings).unwrap()
+        Scim::new(&self.settings, Limits::default()).unwrap()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -137,6 +137,12 @@ impl State {
                 all.push(created.clone());
                 (201, created)
             }
+            ("DELETE", ["Users", id]) => {
+                let id = id.replace("%2F", "/");
+                let before = self.users.len();
+                self.users.retain(|user| user["id"] != id);
+                if self.users.len() < before { (204, Value::Null) } else { error(404, "", "no such user") }
+            }
             ("PATCH", [kind, id]) => {
                 let id = id.replace("%2F", "/");
                 let all = if *kind == "Users" { &mut self.users } else { &mut self.groups };
@@ -156,11 +162,23 @@ impl State {
 
     fn search(&self, kind: &str, query: &str) -> (u16, Value) {
         assert!(!query.contains('+'), "a plus for a space: {query}");
-        let (_, filter) = url::form_urlencoded::parse(query.as_bytes()).next().unwrap();
+        let query: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let all = if kind == "Users" { &self.users } else { &self.groups };
+        let Some(filter) = query.get("filter") else {
+            // Pages of two, whatever was asked for.
+            let start: usize = query["startIndex"].parse().unwrap();
+            let found: Vec<Value> = all.iter().skip(start - 1).take(2).map(|one| self.shown(one)).collect();
+            return (200, json!({ "totalResults": all.len(), "startIndex": start, "Resources": found }));
+        };
         let (attribute, value) = filter.split_once(" eq ").unwrap();
         let value: Value = serde_json::from_str(value).unwrap();
-        let all = if kind == "Users" { &self.users } else { &self.groups };
-        let found = all.iter().filter(|resource| self.deaf || resource[attribute] == value);
+        let has = |resource: &Value| match attribute.split_once('.') {
+            Some((list, inner)) => {
+                resource[list].as_array().is_some_and(|all| all.iter().any(|one| one[inner] == value))
+            }
+            None => resource[attribute] == value,
+        };
+        let found = all.iter().filter(|resource| self.deaf || has(resource));
         let found: Vec<Value> = found.map(|resource| self.shown(resource)).collect();
         (200, json!({ "totalResults": found.len(), "Resources": found }))
     }
@@ -189,18 +207,18 @@ impl State {
 
 fn patch(resource: &mut Value, operation: &Value) -> bool {
     let path = operation["path"].as_str().unwrap();
-    if let Some(id) = path.strip_prefix("members[value eq ").and_then(|rest| rest.strip_suffix(']')) {
+    if let Some((list, id)) = path.strip_suffix(']').and_then(|path| path.split_once("[value eq ")) {
         let id: Value = serde_json::from_str(id).unwrap();
-        let Some(members) = resource["members"].as_array_mut() else { return false };
+        let Some(members) = resource[list].as_array_mut() else { return false };
         let before = members.len();
         members.retain(|member| member["value"] != id);
         return members.len() < before;
     }
     if operation["op"] == "add" {
-        let mut members = resource["members"].as_array().cloned().unwrap_or_default();
+        let mut members = resource[path].as_array().cloned().unwrap_or_default();
         members.extend(operation["value"].as_array().unwrap().iter().cloned());
         members.dedup();
-        resource["members"] = members.into();
+        resource[path] = members.into();
         return true;
     }
     let (schema, name) = path.rsplit_once(':').map_or((None, path), |(schema, name)| (Some(schema), name));

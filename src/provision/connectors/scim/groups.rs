@@ -1,33 +1,35 @@
-//! Membership, which SCIM keeps at the group.
+//! Roles, which SCIM keeps at the user, and membership, which it keeps at the group.
 
-use super::{Scim, wire};
-use crate::account::Profile;
+use super::{Scim, server, wire};
+use crate::account::{Entitlement, Profile};
 use crate::provision::connector::Fault;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 impl Scim {
-    /// The groups that `user` is in, at least those that `profile` names: from the user where the server tells them
-    /// there by name, else from the groups.
-    pub(super) async fn groups_of(
+    /// What `user` may do, at least as much of it as `profile` names.
+    pub(super) async fn entitlements_of(
         &self,
         user: &Value,
         id: &str,
         profile: &Profile,
-    ) -> Result<BTreeSet<String>, Fault> {
-        let ours = || profile.groups.union(&profile.withdrawn);
+    ) -> Result<BTreeSet<Entitlement>, Fault> {
+        let groups = self.groups_of(user, id, profile).await?;
+        let roles = wire::roles(user).into_iter().map(Entitlement::Role);
+        Ok(groups.into_iter().map(Entitlement::Group).chain(roles).collect())
+    }
+
+    /// The groups that `user` is in: from the user where the server tells them there by name, else from the groups.
+    async fn groups_of(&self, user: &Value, id: &str, profile: &Profile) -> Result<BTreeSet<String>, Fault> {
+        let ours = || profile.entitlements.union(&profile.withdrawn).filter_map(Entitlement::as_group);
         let told = wire::list(user, "groups");
         if let Some(told) = told {
             let names = told.iter().map(|group| wire::text(group, "display")).collect::<Option<Vec<_>>>();
             if let Some(names) = names {
                 // Under the name that we know it by, as servers compare names without case.
-                let known =
-                    |name: &str| ours().find(|ours| ours.to_lowercase() == name.to_lowercase()).cloned();
-                return Ok(names
-                    .into_iter()
-                    .map(|name| known(name).unwrap_or_else(|| name.to_owned()))
-                    .collect());
+                let known = |name: &str| ours().find(|ours| ours.to_lowercase() == name.to_lowercase());
+                return Ok(names.into_iter().map(|name| known(name).unwrap_or(name).to_owned()).collect());
             }
         }
         let mut groups = BTreeSet::new();
@@ -38,7 +40,7 @@ impl Scim {
                 None => (wire::list(&group, "members").unwrap_or_default(), Some(id.to_owned())),
             };
             if members.iter().any(|entry| wire::text(entry, "value") == member.as_deref()) {
-                groups.insert(name.clone());
+                groups.insert(name.to_owned());
             }
         }
         Ok(groups)
@@ -48,7 +50,7 @@ impl Scim {
     pub(super) async fn join(&self, id: &str, name: &str) -> Result<(), Fault> {
         let group = self.group_to_join(name).await?;
         let operations = json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
-        let reply = self.http.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
+        let reply = self.server.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
         // A conflict says that it is a member already.
         if reply.status == StatusCode::CONFLICT { Ok(()) } else { reply.done().map(drop) }
     }
@@ -59,8 +61,8 @@ impl Scim {
         let Some(group) = group.as_ref().and_then(wire::id) else { return Ok(()) };
         let path = format!("members[value eq {}]", wire::quoted(id));
         let operations = json!([{ "op": "remove", "path": path }]);
-        let reply = self.http.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
-        if reply.status == StatusCode::NOT_FOUND || reply.says("noTarget") {
+        let reply = self.server.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
+        if reply.status == StatusCode::NOT_FOUND || server::says(&reply, "noTarget") {
             Ok(())
         } else {
             reply.done().map(drop)
@@ -71,7 +73,7 @@ impl Scim {
         let _one_at_a_time = self.creating_group.lock().await;
         let found = match self.search("Groups", "displayName", name).await? {
             Some(group) => Some(group),
-            None => self.http.write(Method::POST, &["Groups"], &wire::group(name)).await?.done()?,
+            None => self.server.write(Method::POST, &["Groups"], &wire::group(name)).await?.done()?,
         };
         found
             .as_ref()

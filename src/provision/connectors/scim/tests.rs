@@ -1,6 +1,6 @@
 use super::fake::{Fake, Mishap, State};
 use super::*;
-use crate::account::next_step;
+use crate::account::{Closing, next_step};
 use crate::provision::connector::RetryAfter;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -11,16 +11,20 @@ fn key() -> Key {
     Key { external_id: "gp \"1\"+".into(), native_id: None }
 }
 
+fn disabled() -> Desired {
+    Desired::Disabled(Closing::default())
+}
+
 fn profile(groups: &[&str], withdrawn: &[&str]) -> Profile {
-    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let attributes = [("name.givenName", "Ada"), (DEPARTMENT, "Risk"), ("title", "Guest")];
     Profile {
         user_name: "ada@x.example".into(),
         display_name: Some("Ada L".into()),
         email: Some("ada@x.example".into()),
-        groups: set(groups),
-        withdrawn: set(withdrawn),
+        entitlements: Entitlement::groups(groups),
+        withdrawn: Entitlement::groups(withdrawn),
         attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        expires: None,
     }
 }
 
@@ -31,11 +35,15 @@ async fn settle(scim: &Scim, key: &Key, desired: &Desired) -> Vec<String> {
         scim.apply(key, &step).await.unwrap();
         let told = serde_json::to_value(&step).unwrap();
         steps.push(
-            [told["step"].as_str(), told["group"].as_str()]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" "),
+            [
+                told["step"].as_str(),
+                told["entitlement"]["group"].as_str(),
+                told["entitlement"]["role"].as_str(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
         );
         assert!(steps.len() < 20, "no end: {steps:?}");
     }
@@ -47,15 +55,15 @@ async fn live(as_server: fn(&mut State)) {
     as_server(&mut fake.state());
     let scim = fake.client();
     let desired = Desired::Active(profile(&["readers", "a \"b\""], &[]));
-    assert_eq!(settle(&scim, &key(), &desired).await, ["create", "join a \"b\"", "join readers"]);
-    assert_eq!(settle(&scim, &key(), &Desired::Disabled).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &desired).await, ["create", "give a \"b\"", "give readers"]);
+    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
 
     let Actual::Present(seen) = scim.observe(&key(), &desired).await.unwrap() else { panic!("it is gone") };
     let known = Key { native_id: Some(seen.native_id), ..key() };
     let mut changed = profile(&["writers"], &["readers", "never"]);
     changed.attributes.insert(DEPARTMENT.into(), "Law".into());
     let steps = settle(&scim, &known, &Desired::Active(changed)).await;
-    assert_eq!(steps, ["leave readers", "update", "join writers", "enable"]);
+    assert_eq!(steps, ["take readers", "update", "give writers", "enable"]);
     let state = fake.state();
     assert_eq!(state.users.len(), 1);
     assert_eq!(state.users[0]["active"], true);
@@ -101,7 +109,7 @@ async fn whoever_has_the_name_keeps_it() {
     let scim = fake.client();
     let stranger = json!({ "id": "7", "userName": "ada@x.example", "externalId": "theirs", "active": true });
     fake.state().users.push(stranger.clone());
-    assert_eq!(scim.observe(&key(), &Desired::Disabled).await, Ok(Actual::Absent));
+    assert_eq!(scim.observe(&key(), &disabled()).await, Ok(Actual::Absent));
     let refused = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -109,7 +117,7 @@ async fn whoever_has_the_name_keeps_it() {
     );
     // An account that somebody took from us is not ours any more.
     let known = Key { native_id: Some("7".into()), ..key() };
-    let refused = scim.observe(&known, &Desired::Disabled).await;
+    let refused = scim.observe(&known, &disabled()).await;
     assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{refused:?}");
     assert_eq!(fake.state().users, [stranger]);
 }
@@ -121,11 +129,11 @@ async fn what_cannot_be_told_apart_is_not_touched() {
     for id in ["1", "2"] {
         fake.state().users.push(json!({ "id": id, "userName": id, "externalId": key().external_id }));
     }
-    let twice = scim.observe(&key(), &Desired::Disabled).await;
+    let twice = scim.observe(&key(), &disabled()).await;
     assert!(matches!(twice, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{twice:?}");
     fake.state().users[0]["externalId"] = json!("theirs");
     fake.state().deaf = true;
-    let anybody = scim.observe(&key(), &Desired::Disabled).await;
+    let anybody = scim.observe(&key(), &disabled()).await;
     assert!(matches!(anybody, Err(Fault::Refused { why: Refusal::Invalid, .. })), "{anybody:?}");
 }
 
@@ -136,15 +144,15 @@ async fn a_lie_is_seen_by_the_next_look() {
     settle(&scim, &key(), &desired).await;
     fake.next(Method::PATCH, Mishap::Answer(200, &[], "{}".into()));
     scim.apply(&key(), &Step::Disable { native_id: "id/1".into() }).await.unwrap();
-    assert_eq!(settle(&scim, &key(), &Desired::Disabled).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
 }
 
 #[tokio::test]
 async fn a_step_on_what_is_gone_is_left_to_the_next_look() {
     let fake = Fake::start().await;
     let native_id = || "gone".to_owned();
-    let leave = Step::Leave { native_id: native_id(), group: "none".into() };
-    for step in [Step::Disable { native_id: native_id() }, leave] {
+    let take = Step::Take { native_id: native_id(), entitlement: Entitlement::Group("none".into()) };
+    for step in [Step::Disable { native_id: native_id() }, take, Step::Delete { native_id: native_id() }] {
         assert_eq!(fake.client().apply(&key(), &step).await, Ok(None));
     }
 }
@@ -155,7 +163,7 @@ async fn fault(method: Method, status: u16, headers: &'static [(&'static str, &'
     fake.next(method.clone(), Mishap::Answer(status, headers, error));
     let scim = fake.client();
     if method == Method::GET {
-        scim.observe(&key(), &Desired::Disabled).await.unwrap_err()
+        scim.observe(&key(), &disabled()).await.unwrap_err()
     } else {
         scim.apply(&key(), &Step::Create(profile(&[], &[]))).await.unwrap_err()
     }
@@ -198,7 +206,7 @@ async fn what_is_not_scim_is_not_believed() {
     let endless = format!("{{\"totalResults\": 0, \"x\": \"{}\"}}", "x".repeat(2 << 20));
     for body in [String::new(), "<html>".into(), "[]".into(), "{}".into(), endless] {
         fake.next(Method::GET, Mishap::Answer(200, &[], body));
-        let seen = fake.client().observe(&key(), &Desired::Disabled).await;
+        let seen = fake.client().observe(&key(), &disabled()).await;
         assert!(matches!(seen, Err(Fault::Transient { .. })), "{seen:?}");
     }
 }
@@ -208,7 +216,7 @@ async fn a_server_that_is_not_there_has_done_nothing() {
     let settings: Settings =
         serde_json::from_value(json!({ "scim": "http://localhost:1/scim", "token": "s3cret" })).unwrap();
     assert!(!format!("{settings:?}").contains("s3cret"));
-    let scim = Scim::new(&settings).unwrap();
+    let scim = Scim::new(&settings, Limits::default()).unwrap();
     let fault = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await;
     assert!(matches!(fault, Err(Fault::Transient { .. })), "{fault:?}");
 }
@@ -223,5 +231,69 @@ async fn groups_that_are_not_ours_stay() {
     let desired = Desired::Active(profile(&["Readers"], &["writers"]));
     assert_eq!(settle(&scim, &key(), &desired).await, [""; 0]);
     let Ok(Actual::Present(seen)) = scim.observe(&key(), &desired).await else { panic!("it is gone") };
-    assert_eq!(seen.groups, BTreeSet::from(["Readers".into(), "theirs".into()]));
+    assert_eq!(seen.entitlements, Entitlement::groups(&["Readers", "theirs"]));
+}
+
+#[tokio::test]
+async fn roles_are_given_and_taken_at_the_user() {
+    let fake = Fake::start().await;
+    let scim = fake.client();
+    let role = |name: &str| BTreeSet::from([Entitlement::Role(name.to_owned())]);
+    let editor = Profile { entitlements: role("editor"), ..profile(&[], &[]) };
+    assert_eq!(settle(&scim, &key(), &Desired::Active(editor)).await, ["create", "give editor"]);
+    let viewer = Profile { entitlements: role("viewer"), withdrawn: role("editor"), ..profile(&[], &[]) };
+    let steps = settle(&scim, &key(), &Desired::Active(viewer)).await;
+    assert_eq!(steps, ["take editor", "give viewer"]);
+    assert_eq!(fake.state().users[0]["roles"], json!([{ "value": "viewer" }]));
+}
+
+#[tokio::test]
+async fn what_was_ours_is_deleted_once_it_is_closed() {
+    let fake = Fake::start().await;
+    let scim = fake.client();
+    settle(&scim, &key(), &Desired::Active(profile(&["readers"], &[]))).await;
+    assert_eq!(settle(&scim, &key(), &Desired::Absent).await, ["disable", "delete"]);
+    assert!(fake.state().users.is_empty());
+}
+
+#[tokio::test]
+async fn an_account_of_before_is_found_and_adopted() {
+    let fake = Fake::start().await;
+    let scim = fake.client();
+    let mut old = wire::user("", &profile(&[], &[]));
+    old["id"] = json!("7");
+    old.as_object_mut().unwrap().remove("externalId");
+    fake.state().users.extend([old, json!({ "id": "8", "userName": "bob" })]);
+    let searches = [
+        By::UserName("ada@x.example".into()),
+        By::Email("ada@x.example".into()),
+        By::Attribute(DEPARTMENT.into(), "Risk".into()),
+    ];
+    for by in &searches[..2] {
+        let found = scim.matching(by).await.unwrap();
+        assert_eq!(found.iter().map(|one| one.native_id.as_str()).collect::<Vec<_>>(), ["7"], "{by:?}");
+        assert_eq!(found[0].external_id, None);
+    }
+    assert_eq!(scim.matching(&searches[2]).await, Ok(vec![]));
+    scim.apply(&key(), &Step::Adopt { native_id: "7".into() }).await.unwrap();
+    assert!(
+        matches!(scim.observe(&key(), &disabled()).await, Ok(Actual::Present(seen)) if seen.native_id == "7")
+    );
+}
+
+#[tokio::test]
+async fn all_accounts_are_listed_page_by_page() {
+    let fake = Fake::start().await;
+    let user = |number: usize| json!({ "id": number.to_string(), "userName": format!("u-{number}") });
+    fake.state().users.extend((0..5).map(user));
+    let (scim, mut names, mut after) = (fake.client(), Vec::new(), None);
+    loop {
+        let page = scim.list(after.as_deref()).await.unwrap();
+        names.extend(page.accounts.into_iter().map(|account| account.user_name));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, ["u-0", "u-1", "u-2", "u-3", "u-4"]);
 }

@@ -10,7 +10,7 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// Attributes that say whose an account is and whether it is open: no policy sets them by name.
-const OURS: [&str; 7] = ["id", "externalId", "active", "groups", "password", "schemas", "meta"];
+const OURS: [&str; 8] = ["id", "externalId", "active", "groups", "roles", "password", "schemas", "meta"];
 
 /// Refuses a profile whose attributes include one that is not policy's to set.
 pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
@@ -68,6 +68,28 @@ fn core(profile: &Profile) -> Vec<(&'static str, Value)> {
     let email = |email| ("emails", json!([{ "value": email, "type": "work", "primary": true }]));
     core.extend(profile.email.as_ref().map(email));
     core
+}
+
+/// The operations that give a user a role. Its value is what names it; what else it says is the server's.
+pub(super) fn add_role(name: &str) -> Value {
+    json!([{ "op": "add", "path": "roles", "value": [{ "value": name }] }])
+}
+
+/// The operations that take a role away.
+pub(super) fn remove_role(name: &str) -> Value {
+    json!([{ "op": "remove", "path": format!("roles[value eq {}]", quoted(name)) }])
+}
+
+/// The roles of a user; some servers list bare texts.
+pub(super) fn roles(user: &Value) -> Vec<String> {
+    let name = |role: &Value| role.as_str().or(text(role, "value")).map(str::to_owned);
+    list(user, "roles").unwrap_or_default().iter().filter_map(name).collect()
+}
+
+/// Whether one of a user's e-mail addresses is this one.
+pub(super) fn has_email(user: &Value, address: &str) -> bool {
+    let same = |email: &Value| text(email, "value").is_some_and(|found| found.eq_ignore_ascii_case(address));
+    list(user, "emails").unwrap_or_default().iter().any(same)
 }
 
 /// Sets what lies at `path`, unless something that is no object is in the way: then the next look finds it missing.

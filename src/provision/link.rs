@@ -1,0 +1,73 @@
+//! Accounts that were there before us: when one is a person's, and when somebody has to say so.
+
+use super::connector::{By, Connector, Fault};
+use crate::account::{Candidate, Profile, Step};
+use crate::store::{Due, Verdict};
+use serde::Deserialize;
+
+/// By what an account that somebody else made is taken for a person's. Nothing, unless said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Link {
+    /// An attribute that never changes and that policy gives the account, such as `employeeNumber`: the account with
+    /// this value is theirs.
+    pub id: Option<String>,
+    /// Domains that are ours alone: who has a verified address in one owns the account with that address.
+    pub email: Vec<String>,
+}
+
+impl Link {
+    /// The searches for an account of `profile`, the surest first.
+    fn searches(&self, profile: &Profile) -> Vec<By> {
+        let id = self.id.as_ref().and_then(|name| Some((name, profile.attributes.get(name)?)));
+        let id = id.filter(|(_, value)| !value.is_empty());
+        let owned = |email: &&String| {
+            let domain = email.rsplit_once('@').map(|(_, domain)| domain);
+            domain.is_some_and(|domain| self.email.iter().any(|ours| ours.eq_ignore_ascii_case(domain)))
+        };
+        let email = profile.email.as_ref().filter(owned);
+        let id = id.map(|(name, value)| By::Attribute(name.clone(), value.clone()));
+        id.into_iter().chain(email.cloned().map(By::Email)).collect()
+    }
+}
+
+/// The step that gives the person of `due` an account where none carries their external id: an operator's word, else
+/// the first search that finds anything, else a new one.
+///
+/// # Errors
+/// [`Fault::Undecided`] where several are found, or one that carries another's external id.
+pub(super) async fn choose(
+    connector: &dyn Connector,
+    link: &Link,
+    due: &Due,
+    profile: &Profile,
+) -> Result<Step, Fault> {
+    match &due.verdict {
+        Some(Verdict::Create) => return Ok(Step::Create(profile.clone())),
+        Some(Verdict::Adopt(native_id)) => return Ok(Step::Adopt { native_id: native_id.clone() }),
+        None => {}
+    }
+    if connector.abilities().link {
+        for by in link.searches(profile) {
+            let found = connector.matching(&by).await?;
+            match &found[..] {
+                [] => {}
+                [one] if one.external_id.is_none() => {
+                    return Ok(Step::Adopt { native_id: one.native_id.clone() });
+                }
+                _ => return Err(Fault::Undecided(found)),
+            }
+        }
+    }
+    Ok(Step::Create(profile.clone()))
+}
+
+/// What is to be said where an account could not be created because the name is taken: whose it may be.
+pub(super) async fn in_the_way(connector: &dyn Connector, profile: &Profile, conflict: Fault) -> Fault {
+    if !connector.abilities().link {
+        return conflict;
+    }
+    let found: Vec<Candidate> =
+        connector.matching(&By::UserName(profile.user_name.clone())).await.unwrap_or_default();
+    if found.is_empty() { conflict } else { Fault::Undecided(found) }
+}

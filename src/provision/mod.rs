@@ -12,6 +12,7 @@ mod link;
 #[cfg(test)]
 mod model;
 pub mod pace;
+pub mod probe;
 pub mod retry;
 pub mod target;
 mod worker;

@@ -2,6 +2,7 @@ use super::fake::{Fake, Mishap, State};
 use super::*;
 use crate::account::{Closing, next_step};
 use crate::provision::connector::RetryAfter;
+use crate::provision::probe::{Wishes, probe};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
@@ -296,4 +297,16 @@ async fn all_accounts_are_listed_page_by_page() {
         }
     }
     assert_eq!(names, ["u-0", "u-1", "u-2", "u-3", "u-4"]);
+}
+
+#[tokio::test]
+async fn it_passes_the_probe() {
+    let (fake, mut found) = (Fake::start().await, Vec::new());
+    let wishes = Wishes {
+        entitlements: [Entitlement::Group("readers".into()), Entitlement::Role("editor".into())].into(),
+        attributes: [(DEPARTMENT.to_owned(), "Risk".to_owned())].into(),
+    };
+    let now = "2026-03-02T09:00:00Z".parse().unwrap();
+    assert!(probe(&fake.client(), &wishes, now, &mut |finding| found.push(finding)).await, "{found:#?}");
+    assert!(found.len() > 12 && fake.state().users.is_empty());
 }

@@ -1,6 +1,7 @@
 //! Builds everything, starts the tasks, and stops them in order.
 
 mod fixed;
+mod inquire;
 mod plan;
 mod preview;
 mod reload;
@@ -19,6 +20,7 @@ use crate::store::Store;
 use crate::{admin, oidc, operations};
 use anyhow::Context;
 use fixed::Fixed;
+use inquire::Inquire;
 use plan::{Issuers, Standing, rules, targets};
 use reload::Reload;
 use std::collections::BTreeMap;
@@ -73,6 +75,7 @@ impl App {
         let told = Told::new(&metrics, clock.now());
         told.left_alone(&store, &config.targets).await;
 
+        let apps = watch::Sender::new(config.app_targets.clone());
         let rules =
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
@@ -85,11 +88,20 @@ impl App {
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop.clone()));
 
         let (reloads, wishes) = mpsc::channel(WISHES);
+        let (inquiries, asked) = mpsc::channel(WISHES);
+        let inquire = Inquire {
+            store: store.clone(),
+            clock: clock.clone(),
+            targets: targets.subscribe(),
+            apps: apps.subscribe(),
+        };
+        tasks.spawn(inquire.run(asked, stop.clone()));
         let deps = admin::Deps {
             store: store.clone(),
             lifecycle: lifecycle.clone(),
             clock: clock.clone(),
             reloads: reloads.clone(),
+            inquiries,
         };
         tasks.spawn(admin::run(admin::bind(&config.admin)?, deps, stop.clone()));
 
@@ -129,6 +141,7 @@ impl App {
             standing,
             live,
             targets,
+            apps,
             issuers,
             target_settings: config.targets,
             fixed,

@@ -22,10 +22,10 @@ pub enum Change {
     /// Its names, address or attributes are others.
     Updated,
     /// It has an entitlement now.
-    #[serde(alias = "joined")]
+    #[serde(rename = "joined")]
     Given(Entitlement),
     /// It does not have an entitlement any more.
-    #[serde(alias = "left")]
+    #[serde(rename = "left")]
     Taken(Entitlement),
 }
 
@@ -38,8 +38,10 @@ impl fmt::Display for Change {
             Self::Enabled => f.write_str("enabled"),
             Self::Disabled => f.write_str("disabled"),
             Self::Updated => f.write_str("updated"),
-            Self::Given(entitlement) => write!(f, "given {entitlement}"),
-            Self::Taken(entitlement) => write!(f, "no longer has {entitlement}"),
+            Self::Given(Entitlement::Group(group)) => write!(f, "joined group {group}"),
+            Self::Taken(Entitlement::Group(group)) => write!(f, "left group {group}"),
+            Self::Given(Entitlement::Role(role)) => write!(f, "given role {role}"),
+            Self::Taken(Entitlement::Role(role)) => write!(f, "lost role {role}"),
         }
     }
 }
@@ -147,12 +149,13 @@ mod tests {
 
     #[test]
     fn the_record_reads_as_it_was_first_written() {
-        let written = serde_json::to_string(&Change::Given(readers())).unwrap();
-        assert_eq!(written, r#"{"change":"given","group":"readers"}"#);
-        for text in [written.as_str(), r#"{"change":"joined","group":"readers"}"#] {
-            assert_eq!(serde_json::from_str::<Change>(text).unwrap(), Change::Given(readers()));
+        for (change, text) in [
+            (Change::Given(readers()), r#"{"change":"joined","group":"readers"}"#),
+            (Change::Taken(readers()), r#"{"change":"left","group":"readers"}"#),
+            (Change::Given(Entitlement::Role("admin".into())), r#"{"change":"joined","role":"admin"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&change).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Change>(text).unwrap(), change);
         }
-        let left: Change = serde_json::from_str(r#"{"change":"left","group":"readers"}"#).unwrap();
-        assert_eq!(left, Change::Taken(readers()));
     }
 }

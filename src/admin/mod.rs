@@ -5,9 +5,11 @@ mod orders;
 mod plan;
 mod reads;
 mod reload;
+mod targets;
 
 pub use plan::{Planned, PlannedAccount, PlannedCall};
 pub use reload::{Reloaded, Reloads, Wish};
+pub use targets::{Difference, Imported, Inquiries, Inquiry, Match, Seats, TargetRow};
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};
@@ -35,6 +37,8 @@ pub struct Deps {
     pub clock: Clock,
     /// Whoever can load the configuration.
     pub reloads: Reloads,
+    /// Whoever can speak to targets.
+    pub inquiries: Inquiries,
 }
 
 /// The API.
@@ -46,6 +50,12 @@ pub fn router(deps: Deps) -> Router {
         .route("/people", get(reads::people))
         .route("/audit", get(reads::audit))
         .route("/accounts/{id}/retry", post(orders::retry))
+        .route("/accounts/{id}/decide", post(orders::decide))
+        .route("/targets", get(targets::targets))
+        .route("/targets/{target}/confirm", post(orders::confirm_target))
+        .route("/targets/{target}/import", get(targets::import))
+        .route("/drift", get(targets::drift))
+        .route("/seats", get(targets::seats))
         .route("/grants/{id}/end", post(orders::end_grant))
         .route("/grants/{id}/extend", post(orders::extend))
         .route("/sessions/{id}/revoke", post(orders::revoke_session))

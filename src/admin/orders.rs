@@ -2,7 +2,8 @@
 
 use super::{Deps, Failure, find};
 use crate::lifecycle::{Error, Order};
-use crate::names::{AccountId, GrantId, SignInId};
+use crate::names::{AccountId, GrantId, SignInId, TargetName};
+use crate::store::Verdict;
 use axum::Json;
 use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,8 @@ pub(super) struct Words {
     why: String,
     until: Option<Timestamp>,
     by: Option<SignedDuration>,
+    /// The target's own id of the account that is theirs.
+    adopt: Option<String>,
 }
 
 impl Words {
@@ -37,6 +40,31 @@ pub(super) async fn retry(
     Json(words): Json<Words>,
 ) -> Answer {
     deps.lifecycle.retry(id, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn decide(
+    State(deps): State<Deps>,
+    Path(id): Path<AccountId>,
+    Json(words): Json<Words>,
+) -> Answer {
+    let verdict = match &words.adopt {
+        Some(empty) if empty.is_empty() => {
+            return Err(Error::Invalid("an account has an id".to_owned()).into());
+        }
+        Some(native_id) => Verdict::Adopt(native_id.clone()),
+        None => Verdict::Create,
+    };
+    deps.lifecycle.decide(id, &verdict, &words.order()).await?;
+    done()
+}
+
+pub(super) async fn confirm_target(
+    State(deps): State<Deps>,
+    Path(target): Path<TargetName>,
+    Json(words): Json<Words>,
+) -> Answer {
+    deps.lifecycle.confirm_target(&target, &words.order()).await?;
     done()
 }
 

@@ -1,12 +1,13 @@
 //! What the files as they are now would do, asked before they hold. Nothing is put in place.
 
+use super::inquire::planned;
 use super::plan::{rules, targets};
 use super::reload::Reload;
-use crate::admin::{Planned, PlannedAccount, PlannedCall};
+use crate::admin::{Planned, PlannedAccount};
 use crate::config::Loaded;
 use crate::gateway::upstream::Registry;
 use crate::lifecycle::Plan;
-use crate::provision::{Call, Targets};
+use crate::provision::Targets;
 use std::collections::BTreeMap;
 use tokio::task::spawn_blocking;
 
@@ -20,9 +21,9 @@ impl Reload {
         // A registry of its own, so that no endpoint is watched for what does not hold.
         let read = spawn_blocking(move || Loaded::read(&path, &Registry::default(), now)).await;
         let mut loaded = read.map_err(|error| format!("reading the files broke: {error}"))?;
-        let mut planned = Planned { report: loaded.report(), ..Planned::default() };
+        let mut preview = Planned { report: loaded.report(), ..Planned::default() };
         if let Some(config) = loaded.config.take() {
-            planned.policy = config.policy.version().to_string();
+            preview.policy = config.policy.version().to_string();
             let rules = rules(
                 config.policy,
                 &config.providers,
@@ -37,20 +38,15 @@ impl Reload {
             let account = |account: crate::lifecycle::Planned| {
                 let calls = |step| {
                     let target = speaks.get(&account.target)?;
-                    Some(target.connector.calls(step).into_iter().map(call))
+                    Some(target.connector.calls(step).into_iter().map(planned))
                 };
                 let calls = account.steps.iter().filter_map(calls).flatten().collect();
                 PlannedAccount { person: account.person, target: account.target, calls }
             };
-            planned.comparison = comparison;
-            planned.accounts = accounts.into_iter().map(account).collect();
+            preview.comparison = comparison;
+            preview.accounts = accounts.into_iter().map(account).collect();
         }
-        planned.mistakes = loaded.mistakes;
-        Ok(planned)
+        preview.mistakes = loaded.mistakes;
+        Ok(preview)
     }
-}
-
-fn call(call: Call) -> PlannedCall {
-    let Call { method, path, what } = call;
-    PlannedCall { method, path, what }
 }

@@ -13,7 +13,7 @@ use crate::gateway::Live;
 use crate::gateway::listen::Tls;
 use crate::gateway::upstream::Registry;
 use crate::lifecycle::Rules;
-use crate::names::TargetName;
+use crate::names::{AppName, TargetName};
 use crate::provision::Targets;
 use crate::provision::connectors;
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ pub(super) struct Reload {
     pub(super) standing: Standing,
     pub(super) live: Arc<Live>,
     pub(super) targets: watch::Sender<Targets>,
+    pub(super) apps: watch::Sender<BTreeMap<AppName, TargetName>>,
     pub(super) issuers: Issuers,
     pub(super) target_settings: BTreeMap<TargetName, connectors::Settings>,
     pub(super) fixed: Fixed,
@@ -157,12 +158,14 @@ impl Reload {
         let issuers = self.standing.issuers(&config.providers, &self.issuers)?;
         let targets = targets(&config.targets, &self.target_settings, &self.targets.borrow())?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
+        let apps = config.app_targets.clone();
         let rules =
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         self.let_pass(&rules, confirm).await?;
 
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.
         self.targets.send_replace(targets);
+        self.apps.send_replace(apps);
         self.standing.lifecycle.replace(rules);
         self.live.replace(plan);
         if let (Some(running), Some(newer)) = (&self.tls, &config.tls) {

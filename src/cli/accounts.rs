@@ -1,14 +1,17 @@
 //! `guestpass accounts`
 
-use super::client::{list, order};
+use super::client::{Client, list, order};
+use super::import::told;
 use super::table::{table, text, when};
-use super::{Done, Form, Why};
+use super::{Done, Form, Why, wait_for};
 use crate::clock::Clock;
-use crate::names::AccountId;
+use crate::names::{AccountId, TargetName};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::cell::Cell;
+use std::process::ExitCode;
 
-/// Lists the accounts that guestpass keeps in apps.
+/// Lists the accounts that guestpass keeps in apps. With --stuck, exit code 1 says that there are some.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Accounts {
@@ -33,6 +36,26 @@ enum Order {
         #[command(flatten)]
         why: Why,
     },
+    /// Say which account in its app is a person's, where guestpass cannot know
+    Link {
+        /// Its id, as `guestpass accounts` shows it
+        account: AccountId,
+        /// The app's own id of the account that is theirs
+        #[arg(long, value_name = "ID", required_unless_present = "create", conflicts_with = "create")]
+        adopt: Option<String>,
+        /// None of those that are there: make a new one
+        #[arg(long)]
+        create: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Read all accounts of a target: whose they are, and which are nobody's; change nothing
+    Import {
+        /// The target, or the app with accounts of its own
+        target: TargetName,
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 impl Accounts {
@@ -42,13 +65,39 @@ impl Accounts {
                 let done = format!("Account {account} is tried again now.");
                 order(why, &format!("/accounts/{account}/retry"), json!({}), &done)
             }
-            None => list(&self.form, "/accounts", |row| self.wants(row), rows),
+            Some(Order::Link { account, adopt, why, .. }) => {
+                let done = match adopt {
+                    Some(native_id) => format!("Account {account} is to be {native_id}."),
+                    None => format!("Account {account} is to be a new one."),
+                };
+                order(why, &format!("/accounts/{account}/decide"), json!({ "adopt": adopt }), &done)
+            }
+            Some(Order::Import { target, form }) => {
+                let path = format!("/targets/{target}/import");
+                let imported: Value = wait_for(async { Client::new(&form.at.config)?.get(&path).await })?;
+                if form.json {
+                    println!("{imported}");
+                } else {
+                    print!("{}", told(target, &imported));
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            None => {
+                let found = Cell::new(false);
+                let wants = |row: &Value| {
+                    let wanted = self.wants(row);
+                    found.set(found.get() || wanted);
+                    wanted
+                };
+                list(&self.form, "/accounts", wants, rows)?;
+                Ok(if self.stuck && found.get() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            }
         }
     }
 
     fn wants(&self, row: &Value) -> bool {
         let of_app = self.app.as_ref().is_none_or(|app| row["target"] == json!(app));
-        of_app && (!self.stuck || row["state"] == "stuck")
+        of_app && (!self.stuck || row["state"] == "stuck" || row["state"] == "undecided")
     }
 }
 

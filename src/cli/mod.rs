@@ -5,16 +5,21 @@ mod audit;
 mod check;
 mod client;
 mod comparison;
+mod connector;
 mod demo;
+mod drift;
 mod grants;
+mod import;
 mod init;
 mod people;
 mod plan;
 mod policy;
 mod reload;
+mod seats;
 mod serve;
 mod sessions;
 mod table;
+mod targets;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,8 +49,16 @@ enum Verb {
     Plan(plan::Plan),
     /// Work on policies
     Policy(policy::Policy),
-    /// Accounts in apps: list, try again
+    /// Accounts in apps: list, try again, say whose they are
     Accounts(accounts::Accounts),
+    /// Where accounts live, and how that is doing: list, confirm
+    Targets(targets::Targets),
+    /// Prove a target before people depend on it
+    Connector(connector::Connector),
+    /// Tell, and mend, what in apps is not as it should be
+    Drift(drift::Drift),
+    /// Who needs the seats that are taken
+    Seats(seats::Seats),
     /// Who holds which role until when: list, end, extend
     Grants(grants::Grants),
     /// Who is signed in: list, revoke
@@ -68,6 +81,10 @@ impl Command {
             Verb::Reload(command) => command.run(),
             Verb::Plan(command) => command.run(),
             Verb::Accounts(command) => command.run(),
+            Verb::Targets(command) => command.run(),
+            Verb::Connector(command) => command.run(),
+            Verb::Drift(command) => command.run(),
+            Verb::Seats(command) => command.run(),
             Verb::Grants(command) => command.run(),
             Verb::Sessions(command) => command.run(),
             Verb::People(command) => command.run(),

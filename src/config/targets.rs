@@ -77,7 +77,8 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
     for (below, secret) in secrets {
         if is_placeholder(secret) {
             let hint = "ask the administrator of the target for one that is ours alone";
-            tell.hint(&[at, below].concat(), "the secret is empty or a placeholder", hint);
+            let name = below.last().copied().unwrap_or("secret");
+            tell.hint(&[at, below].concat(), format!("the {name} is empty or a placeholder"), hint);
         }
     }
     read.iter().for_each(|path| files.watch(&folder.join(path)));

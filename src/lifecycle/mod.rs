@@ -4,6 +4,7 @@
 //! what each account should be from then on, and the event. Doing it in targets is `provision`'s.
 
 pub mod compare;
+mod decide;
 mod desire;
 mod end;
 mod expire;

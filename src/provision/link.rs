@@ -17,15 +17,17 @@ pub struct Link {
 }
 
 impl Link {
+    /// Whether an address lies in a domain that is ours alone.
+    pub fn owns(&self, email: &str) -> bool {
+        let domain = email.rsplit_once('@').map(|(_, domain)| domain);
+        domain.is_some_and(|domain| self.email.iter().any(|ours| ours.eq_ignore_ascii_case(domain)))
+    }
+
     /// The searches for an account of `profile`, the surest first.
-    fn searches(&self, profile: &Profile) -> Vec<By> {
+    pub fn searches(&self, profile: &Profile) -> Vec<By> {
         let id = self.id.as_ref().and_then(|name| Some((name, profile.attributes.get(name)?)));
         let id = id.filter(|(_, value)| !value.is_empty());
-        let owned = |email: &&String| {
-            let domain = email.rsplit_once('@').map(|(_, domain)| domain);
-            domain.is_some_and(|domain| self.email.iter().any(|ours| ours.eq_ignore_ascii_case(domain)))
-        };
-        let email = profile.email.as_ref().filter(owned);
+        let email = profile.email.as_ref().filter(|email| self.owns(email));
         let id = id.map(|(name, value)| By::Attribute(name.clone(), value.clone()));
         id.into_iter().chain(email.cloned().map(By::Email)).collect()
     }

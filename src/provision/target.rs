@@ -58,7 +58,7 @@ impl Default for Guard {
 
 impl Guard {
     /// Since when it counts.
-    pub(super) fn since(&self, now: Timestamp) -> Timestamp {
+    pub fn since(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.within.length()).unwrap_or(Timestamp::MIN)
     }
 

@@ -6,7 +6,7 @@ use super::target::{Target, Targets, is_broken};
 use crate::account::Actual;
 use crate::clock::Clock;
 use crate::names::TargetName;
-use crate::store::{self, Due, Look, Store};
+use crate::store::{self, Claimed, Counted, Due, Look, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -151,34 +151,37 @@ impl Lane {
         if now < paused_until {
             return Ok(Some(paused_until));
         }
-        if room > 0 {
-            let held = self.is_held(now).await?;
-            for due in self.store.bookkeep().claim_due(&self.name, now, LEASE, room, held).await? {
-                running.spawn(self.clone().work(due, stop.clone()));
-            }
-            return if running.len() < self.target.room() {
-                self.store.next_due(&self.name, held).await
-            } else {
-                Ok(None)
-            };
+        if room == 0 {
+            return Ok(None);
         }
-        Ok(None)
+        let guard = &self.target.treatment.guard;
+        let counted = Counted {
+            since: guard.since(now),
+            is_few: &|taken| guard.is_few(taken),
+            lets_pass: &|taken, of| guard.lets_pass(taken, of),
+        };
+        let claimed = self.store.bookkeep().claim_due(&self.name, now, LEASE, room, &counted).await?;
+        self.tell_held(&claimed);
+        for due in claimed.due {
+            running.spawn(self.clone().work(due, stop.clone()));
+        }
+        if running.len() >= self.target.room() {
+            return Ok(None);
+        }
+        self.store.next_due(&self.name, claimed.held).await
     }
 
-    /// Whether more is to be taken, and was taken lately, than may be without an operator's word.
-    async fn is_held(&self, now: Timestamp) -> Result<bool, store::Error> {
-        let guard = &self.target.treatment.guard;
-        let taken = self.store.narrowed(&self.name, guard.since(now)).await?;
-        let of = if guard.is_few(taken) { u64::MAX } else { self.store.accounts_in(&self.name).await? };
-        let held = !guard.lets_pass(taken, of);
-        if self.target.hold(held) {
-            if held {
-                tracing::warn!(app = %self.name, accounts = taken, of, "too much would be taken at once: nothing is, until somebody says `guestpass targets confirm {}`", self.name);
-            } else {
-                tracing::info!(app = %self.name, "what was to be taken is taken now");
-            }
+    /// Tells once that the guard holds the target, and once that it does no more.
+    fn tell_held(&self, claimed: &Claimed) {
+        let (app, accounts) = (&self.name, claimed.taken);
+        match (self.target.hold(claimed.held), claimed.held) {
+            (true, true) => tracing::warn!(
+                %app, accounts,
+                "too much would be taken at once: nothing is, until somebody says `guestpass targets confirm {app}`"
+            ),
+            (true, false) => tracing::info!(%app, "what was to be taken is taken now"),
+            (false, _) => {}
         }
-        Ok(held)
     }
 
     async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {
@@ -454,13 +457,14 @@ mod tests {
         wiki.gate.as_ref().unwrap().notify_one();
         bench.running.join_next().await.unwrap().unwrap();
         assert!(has(&wiki, 0));
+        let counted = Counted { since: bench.clock.now(), is_few: &|_| true, lets_pass: &|_, _| true };
         let again = bench
             .store
             .bookkeep()
-            .claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1, false)
+            .claim_due(&"wiki".parse().unwrap(), bench.clock.now(), LEASE, 1, &counted)
             .await
             .unwrap();
-        assert_eq!(again.len(), 1);
+        assert_eq!(again.due.len(), 1);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, query};
+use sqlx::{Row, SqliteExecutor, query};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -330,7 +330,7 @@ impl Tx {
     pub(crate) async fn confirm_target(&mut self, target: &TargetName) -> Result<(), Error> {
         query(
             "INSERT INTO targets (name, confirmed) VALUES ($1, $2)
-             ON CONFLICT (name) DO UPDATE SET confirmed = excluded.confirmed",
+             ON CONFLICT (name) DO UPDATE SET confirmed = excluded.confirmed, held = NULL",
         )
         .bind(target.as_str())
         .bind(self.now.as_microsecond())
@@ -474,25 +474,7 @@ impl Store {
     /// How much `target` is to take, or was told to take since `since`, that no date had announced and no operator
     /// has confirmed.
     pub async fn narrowed(&self, target: &TargetName, since: Timestamp) -> Result<u64, Error> {
-        let row = query(
-            "SELECT count(*) AS accounts FROM accounts WHERE target = $1
-                AND narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
-                AND (narrowed > $2 OR settled < version)",
-        )
-        .bind(target.as_str())
-        .bind(since.as_microsecond())
-        .fetch_one(&self.0.reader)
-        .await?;
-        Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
-    }
-
-    /// How many accounts `target` has, or is to have.
-    pub async fn accounts_in(&self, target: &TargetName) -> Result<u64, Error> {
-        let row = query("SELECT count(*) AS accounts FROM accounts WHERE target = $1")
-            .bind(target.as_str())
-            .fetch_one(&self.0.reader)
-            .await?;
-        Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
+        narrowed(&self.0.reader, target, since).await
     }
 
     /// All accounts, by target and person.
@@ -506,6 +488,32 @@ impl Store {
         .await?;
         rows.iter().map(account_row).collect()
     }
+}
+
+pub(super) async fn narrowed(
+    reader: impl SqliteExecutor<'_>,
+    target: &TargetName,
+    since: Timestamp,
+) -> Result<u64, Error> {
+    let row = query(
+        "SELECT count(*) AS accounts FROM accounts WHERE target = $1
+            AND narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
+            AND (narrowed > $2 OR settled < version)",
+    )
+    .bind(target.as_str())
+    .bind(since.as_microsecond())
+    .fetch_one(reader)
+    .await?;
+    Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
+}
+
+/// How many accounts `target` has, or is to have.
+pub(super) async fn accounts_in(reader: impl SqliteExecutor<'_>, target: &TargetName) -> Result<u64, Error> {
+    let row = query("SELECT count(*) AS accounts FROM accounts WHERE target = $1")
+        .bind(target.as_str())
+        .fetch_one(reader)
+        .await?;
+    Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
 }
 
 fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {

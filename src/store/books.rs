@@ -1,7 +1,7 @@
 //! What changes without a record: leases, attempts, hand-overs, last use. No statement here can touch people, access
 //! or sessions.
 
-use super::accounts::due;
+use super::accounts::{accounts_in, due, narrowed};
 use super::{Due, Error, Failure, Store, Use, parsed};
 use crate::account::Actual;
 use crate::names::{SignInId, TargetName};
@@ -28,6 +28,27 @@ pub struct Handover {
     pub path: String,
     /// When it is worthless.
     pub until: Timestamp,
+}
+
+/// By what it is found whether more is taken from a target's accounts than may be.
+pub struct Counted<'a> {
+    /// Since when it counts.
+    pub since: Timestamp,
+    /// Whether so few need no second look.
+    pub is_few: &'a (dyn Fn(u64) -> bool + Sync),
+    /// Whether so much may be taken of so many.
+    pub lets_pass: &'a (dyn Fn(u64, u64) -> bool + Sync),
+}
+
+/// What was claimed.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The accounts.
+    pub due: Vec<Due>,
+    /// How much is taken, and was lately, that is counted.
+    pub taken: u64,
+    /// Whether that is too much, so that some of it was left alone.
+    pub held: bool,
 }
 
 fn code_hash(code: &str) -> [u8; 32] {
@@ -103,16 +124,27 @@ impl<'a> Books<'a> {
     }
 
     /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. What takes something comes first
-    /// (see [`Rank`](super::Rank)), then what waits longest. While a lease runs nobody else claims the account. Where
-    /// the guard has `held` the target, what it counts is left alone until somebody confirms it.
+    /// (see [`Rank`](super::Rank)), then what waits longest. While a lease runs nobody else claims the account.
+    ///
+    /// Where `counted` finds that more is taken than may be, what was narrowed and not confirmed is left alone. Counted
+    /// and claimed is in one transaction: nothing slips through in between.
     pub async fn claim_due(
         &self,
         target: &TargetName,
         now: Timestamp,
         lease: SignedDuration,
         limit: usize,
-        held: bool,
-    ) -> Result<Vec<Due>, Error> {
+        counted: &Counted<'_>,
+    ) -> Result<Claimed, Error> {
+        let mut tx = self.store.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let taken = narrowed(&mut *tx, target, counted.since).await?;
+        let of = match (counted.is_few)(taken) {
+            true => u64::MAX,
+            false => accounts_in(&mut *tx, target).await?,
+        };
+        // Once held it stays so until somebody confirms: else the rest would leak out, window by window.
+        let held = !(counted.lets_pass)(taken, of) || stays_held(&mut *tx, target).await?;
+        note_held(&mut *tx, target, held, now).await?;
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         let rows = query(
             "UPDATE accounts SET lease = $3, epoch = epoch + 1 WHERE id IN (
@@ -127,9 +159,10 @@ impl<'a> Books<'a> {
         .bind(until.as_microsecond())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(held)
-        .fetch_all(&self.store.0.writer)
+        .fetch_all(&mut *tx)
         .await?;
-        rows.iter().map(due).collect()
+        tx.commit().await?;
+        Ok(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held })
     }
 
     /// Ends at `at` every lease that would run longer: whoever took it has died, since the store is one process's.
@@ -216,6 +249,34 @@ impl<'a> Books<'a> {
         }
         Ok(done.rows_affected())
     }
+}
+
+/// Whether a target is held, and something waits for it to be let go.
+async fn stays_held(reader: impl SqliteExecutor<'_>, target: &TargetName) -> Result<bool, Error> {
+    let row = query(
+        "SELECT 1 FROM targets WHERE name = $1 AND held IS NOT NULL AND EXISTS (SELECT 1 FROM accounts
+            WHERE target = $1 AND narrowed > targets.confirmed AND settled < version)",
+    )
+    .bind(target.as_str())
+    .fetch_optional(reader)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn note_held(
+    writer: impl SqliteExecutor<'_>,
+    target: &TargetName,
+    held: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let words = if held {
+        "INSERT INTO targets (name, held) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET held = coalesce(held, excluded.held)"
+    } else {
+        "UPDATE targets SET held = NULL WHERE name = $1 AND held IS NOT NULL"
+    };
+    query(words).bind(target.as_str()).bind(now.as_microsecond()).execute(writer).await?;
+    Ok(())
 }
 
 /// Notes what failed and when to try again: at once where something newer is desired meanwhile, unless the last write

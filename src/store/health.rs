@@ -1,7 +1,8 @@
 //! What those ask who watch over the whole.
 
-use super::{Error, Store, parsed};
-use crate::names::TargetName;
+use super::{Error, Store, maybe_time, parsed};
+use crate::names::{AppName, TargetName, UserId};
+use jiff::Timestamp;
 use sqlx::{Row, query};
 
 impl Store {
@@ -18,15 +19,52 @@ impl Store {
     pub async fn accounts_by_state(&self) -> Result<Vec<(TargetName, String, i64)>, Error> {
         let rows = query(
             "SELECT target, count(*) AS accounts, CASE
-                WHEN stuck THEN 'stuck'
-                WHEN desired ->> 'state' = 'disabled' THEN iif(settled = version, 'disabled', 'disabling')
-                ELSE iif(settled = version, 'active', 'preparing') END AS shown
+                WHEN stuck THEN iif(candidates IS NULL, 'stuck', 'undecided')
+                ELSE CASE desired ->> 'state'
+                    WHEN 'disabled' THEN iif(settled = version, 'disabled', 'disabling')
+                    WHEN 'absent' THEN iif(settled = version, 'deleted', 'deleting')
+                    ELSE iif(settled = version, 'active', 'preparing') END
+                END AS shown
              FROM accounts GROUP BY target, shown",
         )
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter()
             .map(|row| Ok((parsed(row, "target")?, row.try_get("shown")?, row.try_get("accounts")?)))
+            .collect()
+    }
+
+    /// How many accounts of each target are open, as far as is known.
+    pub async fn open_accounts(&self) -> Result<Vec<(TargetName, u64)>, Error> {
+        let rows = query(
+            "SELECT target, count(*) AS accounts FROM accounts WHERE seen ->> 'active' GROUP BY target",
+        )
+        .fetch_all(&self.0.reader)
+        .await?;
+        let row = |row| Ok((parsed(row, "target")?, row.try_get::<i64, _>("accounts")?.unsigned_abs()));
+        rows.iter().map(row).collect()
+    }
+
+    /// When the accounts of each target that are open were last used: a line for each account.
+    pub async fn last_uses(&self) -> Result<Vec<(TargetName, AppName, UserId, Option<Timestamp>)>, Error> {
+        let rows = query(
+            "SELECT accounts.target, grants.app, accounts.user, max(grants.last_used) AS used
+             FROM accounts JOIN identities ON identities.user = accounts.user
+             JOIN grants ON grants.identity = identities.id
+             WHERE accounts.seen ->> 'active' AND grants.ended = 0
+             GROUP BY accounts.target, grants.app, accounts.user",
+        )
+        .fetch_all(&self.0.reader)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    parsed(row, "target")?,
+                    parsed(row, "app")?,
+                    parsed(row, "user")?,
+                    maybe_time(row, "used")?,
+                ))
+            })
             .collect()
     }
 }

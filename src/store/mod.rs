@@ -28,7 +28,7 @@ mod uses;
 pub(crate) use accounts::Standing;
 pub use accounts::{AccountRow, Due, Failure, Look, Origin, Rank, Verdict};
 pub use audit::AuditRow;
-pub use books::{Books, Handover};
+pub use books::{Books, Claimed, Counted, Handover};
 pub use cache::Unavailable;
 pub use grants::GrantRow;
 pub use instance::Instance;

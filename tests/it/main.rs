@@ -21,6 +21,7 @@ mod operators;
 mod outage;
 mod policy;
 mod policy_change;
+mod provisioning;
 mod raw;
 mod reload;
 mod sign_in;

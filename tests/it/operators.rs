@@ -80,10 +80,10 @@ async fn an_account_that_is_not_ours_is_never_taken_over() {
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     let accounts = soon(|| async {
         let accounts = house.operator().asks("/accounts").await;
-        (accounts[0]["state"] == "stuck").then_some(accounts)
+        (accounts[0]["state"] == "undecided").then_some(accounts)
     })
     .await;
-    assert!(accounts[0]["failure"].as_str().unwrap().contains("not taken over"), "{accounts}");
+    assert!(accounts[0]["failure"].as_str().unwrap().contains("say whose these are"), "{accounts}");
     assert_eq!(house.knock(&browser).await, (503, "stuck".to_owned()));
     assert_eq!(house.account().await, theirs);
     assert!(house.record().await.contains(&"account_stuck stuck".to_owned()));
@@ -111,7 +111,8 @@ async fn two_people_of_one_address_never_share_an_account() {
     let ada = house.browser();
     let page = house.sign_in(&ada, &house.notes_url, ADA).await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
-    soon(|| async { house.kept().await.iter().any(|account| account.state == "stuck").then_some(()) }).await;
+    soon(|| async { house.kept().await.iter().any(|account| account.state == "undecided").then_some(()) })
+        .await;
     assert_eq!(house.knock(&ada).await, (503, "stuck".to_owned()));
     assert_eq!(house.account().await, carlas);
     house.end().await;

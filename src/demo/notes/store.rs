@@ -63,6 +63,7 @@ pub(super) enum Which {
     All,
     ExternalId(String),
     UserName(String),
+    Email(String),
 }
 
 pub(super) struct Note {
@@ -106,16 +107,20 @@ impl Store {
     }
 
     pub(super) async fn users(&self, which: &Which) -> sqlx::Result<Vec<User>> {
-        let (by_external_id, by_user_name) = match which {
-            Which::All => (None, None),
-            Which::ExternalId(id) => (Some(id), None),
-            Which::UserName(name) => (None, Some(name)),
+        let (by_external_id, by_user_name, by_email) = match which {
+            Which::All => (None, None, None),
+            Which::ExternalId(id) => (Some(id), None, None),
+            Which::UserName(name) => (None, Some(name), None),
+            Which::Email(email) => (None, None, Some(email)),
         };
         let rows = sqlx::query_as::<_, UserRow>(
             "select id, resource, created, modified from users
-             where ($1 is null or external_id = $1) and ($2 is null or user_name = $2) order by created, id",
+             where ($1 is null or external_id = $1) and ($2 is null or user_name = $2)
+                and ($3 is null or exists (select 1 from json_each(resource, '$.emails') as emails
+                    where emails.value ->> 'value' = $3 collate nocase))
+             order by created, id",
         );
-        let rows = rows.bind(by_external_id).bind(by_user_name).fetch_all(&self.pool).await?;
+        let rows = rows.bind(by_external_id).bind(by_user_name).bind(by_email).fetch_all(&self.pool).await?;
         rows.into_iter().map(user).collect()
     }
 

@@ -12,5 +12,6 @@ CREATE INDEX accounts_due ON accounts (target, rank, due) WHERE due IS NOT NULL;
 
 CREATE TABLE targets (
     name      TEXT PRIMARY KEY,
-    confirmed INTEGER NOT NULL DEFAULT 0     -- what was narrowed until then an operator has confirmed
+    confirmed INTEGER NOT NULL DEFAULT 0,    -- what was narrowed until then an operator has confirmed
+    held      INTEGER                        -- since when too much would be taken; NULL while that is not so
 ) STRICT;

@@ -159,6 +159,17 @@ impl Site {
         self.people(people);
     }
 
+    /// Somebody at Notes does something by hand, as its administrators do: what SCIM answers.
+    pub(crate) async fn by_hand(&self, method: http::Method, path: &str, body: Value) -> Value {
+        let url = format!("http://{}/scim/v2{path}", self.scim.address);
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let request = client.request(method, url).bearer_auth(&self.scim_token);
+        let reply = request.header("content-type", "application/scim+json").body(body.to_string());
+        let reply = reply.send().await.unwrap();
+        assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
+        serde_json::from_str(&reply.text().await.unwrap()).unwrap_or_default()
+    }
+
     /// Somebody signs in to Notes, in a browser of their own.
     pub(crate) async fn signs_in(&self, person: &str) {
         let browser = Browser::new(self.clock.clone()).unwrap();

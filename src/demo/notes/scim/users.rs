@@ -86,7 +86,8 @@ fn which(text: &str) -> Result<Which, Refusal> {
     let filter = Equals::parse(text)?;
     let external_id = filter.text_of("externalId").map(|id| Which::ExternalId(id.to_owned()));
     let user_name = || filter.text_of("userName").map(|name| Which::UserName(name.to_owned()));
-    external_id.or_else(user_name).ok_or_else(|| unsupported(text))
+    let email = || filter.text_of("emails.value").map(|email| Which::Email(email.to_owned()));
+    external_id.or_else(user_name).or_else(email).ok_or_else(|| unsupported(text))
 }
 
 /// What is kept of a user as a client sent it, under the names that the schema gives.

@@ -1,0 +1,296 @@
+//! What becomes of accounts beside their making and closing: deleted in time, found where they were before us, kept from
+//! being taken by mistake, mended where somebody changed them.
+
+use crate::harness::{ADA, CARLA, House, OTTO, Process, Site, guestpass, soon};
+use guestpass::clock::Clock;
+use guestpass::demo::provider::Person;
+use http::Method;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const CONFIG: &str = "guestpass.yaml";
+const POLICY: &str = "policies/notes.yaml";
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The surroundings, with more said of the target of Notes.
+async fn site(more: &str) -> Site {
+    let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
+    site.change(CONFIG, "${file:scim-token}\" }", &format!("${{file:scim-token}}\", {more} }}"));
+    site
+}
+
+/// An account of Carla's that somebody made before us, marked as another system's or not at all.
+async fn made_before(site: &Site, name: &str, external_id: Option<&str>) -> String {
+    let email = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap().email;
+    let mut user = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": name, "active": true, "emails": [{ "value": email, "primary": true }],
+    });
+    if let Some(external_id) = external_id {
+        user["externalId"] = json!(external_id);
+    }
+    let made = site.by_hand(Method::POST, "/Users", user).await;
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the only account that guestpass keeps is in this state.
+async fn state(house: &House, wanted: &str) {
+    soon(|| async { (house.kept().await.first()?.state == wanted).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn an_account_is_deleted_when_its_time_after_the_end_is_over_and_made_anew_if_wanted() {
+    let site = site("guard: { share: 0%, at-least: 1 }").await;
+    site.change(POLICY, "for: { ttl: 30d }", "for: { ttl: 30d, delete-after: 90d }");
+    let house = House::of(site).await;
+    house.guest(CARLA).await;
+    house.settled().await;
+    house.turn(DAY * 30);
+    state(&house, "disabled").await;
+    house.turn(DAY * 90 - SignedDuration::from_secs(1));
+    assert_eq!(house.accounts().await.len(), 1, "not a second early");
+    house.turn(SignedDuration::from_secs(1));
+    state(&house, "deleted").await;
+    assert!(house.accounts().await.is_empty());
+    let record = house.record().await;
+    assert!(record.ends_with(&["retention_ended".into(), "account_changed gone".into()]), "{record:?}");
+
+    // An operator opens it again: a new account, under the same external id.
+    let grants = house.grants(CARLA).await;
+    let notes = grants.iter().find(|grant| grant.app.as_str() == "notes").unwrap();
+    house.operator().orders(&format!("/grants/{}/extend", notes.id), json!({ "by": "PT24H" })).await;
+    state(&house, "active").await;
+    assert!(house.account().await.active);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn one_that_was_there_before_us_is_found_by_its_address_keeps_its_name_and_is_never_deleted() {
+    let site = site("link: { email: [example.com] }").await;
+    site.change(POLICY, "for: { ttl: 30d }", "for: { ttl: 30d, delete-after: 1d }");
+    let id = made_before(&site, "carla.old", None).await;
+    let house = House::of(site).await;
+    house.guest(CARLA).await;
+    house.settled().await;
+    let account = house.account().await;
+    assert_eq!((account.id, account.user_name.as_str()), (id, "carla.old"));
+    assert_eq!(account.external_id, Some(house.kept().await[0].external_id.clone()));
+    assert_eq!(account.groups, ["readers"]);
+    house.turn(DAY * 40);
+    state(&house, "disabled").await;
+    assert!(!house.account().await.active);
+    assert_eq!(house.kept().await[0].delete_at, None);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn an_address_in_a_domain_that_is_not_ours_proves_nothing() {
+    let site = site("link: { email: [partner.example] }").await;
+    made_before(&site, "carla.old", None).await;
+    let house = House::of(site).await;
+    house.guest(CARLA).await;
+    house.settled().await;
+    let accounts = house.accounts().await;
+    assert_eq!(accounts.len(), 2);
+    assert_eq!(accounts.iter().filter(|account| account.external_id.is_none()).count(), 1);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_could_be_several_peoples_waits_for_an_operator_to_decide() {
+    let site = site("link: { email: [example.com] }").await;
+    let id = made_before(&site, "carla.old", None).await;
+    made_before(&site, "carla.other", Some("okta-7")).await;
+    let house = House::of(site).await;
+    house.signs_in(CARLA).await;
+    state(&house, "undecided").await;
+    let kept = house.kept().await.remove(0);
+    assert_eq!(kept.candidates.len(), 2);
+    assert!(kept.failure.unwrap().contains("carla.other"), "an operator reads which");
+    assert_eq!(house.accounts().await.len(), 2, "nothing was made meanwhile");
+    house.operator().orders(&format!("/accounts/{}/decide", kept.id), json!({ "adopt": id })).await;
+    state(&house, "active").await;
+    let ours = house.accounts().await.into_iter().find(|account| account.id == id).unwrap();
+    assert_eq!(ours.external_id, Some(kept.external_id));
+    let record = house.record().await;
+    assert!(record.contains(&"account_decided".to_owned()), "{record:?}");
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn where_a_name_is_taken_an_operator_is_told_by_whom() {
+    let site = site("link: {}").await;
+    let email = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap().email;
+    made_before(&site, &email, None).await;
+    let mut house = House::of(site).await;
+    house.signs_in(CARLA).await;
+    state(&house, "undecided").await;
+    assert_eq!(house.kept().await[0].candidates[0].user_name, email);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn more_is_not_taken_than_may_be_until_somebody_confirms_it() {
+    let site = site("guard: { share: 0%, at-least: 1, within: 1h }").await;
+    let house = House::of(site).await;
+    let (ada, carla) = (house.guest(ADA).await, house.guest(CARLA).await);
+    house.settled().await;
+    let operator = house.operator();
+    for person in ["s-4@demo", "c-17@demo"] {
+        operator.orders(&format!("/people/{person}/revoke"), json!({})).await;
+    }
+    // Nobody gets in, whatever the target is told.
+    for browser in [&ada, &carla] {
+        assert_eq!(house.knock(browser).await.0, 401);
+    }
+    let held = || async { (operator.asks("/targets").await[0]["held"] == true).then_some(()) };
+    soon(held).await;
+    // One may be taken, and was, or none: never both.
+    let open = house.accounts().await.iter().filter(|account| account.active).count();
+    assert!(open >= 1, "both were taken");
+    // An end that was written down is not held up, and neither is what is given.
+    house.turn(DAY * 2);
+    house.put_in_groups(OTTO, &["guests"]);
+    house.guest(OTTO).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let still = house.accounts().await.iter().filter(|account| account.active).count();
+    assert_eq!(still, open + 1, "time does not let it through");
+    operator.orders("/targets/notes/confirm", json!({})).await;
+    let closed = || async {
+        let open = house.accounts().await.into_iter().filter(|account| account.active).count();
+        (open == 1).then_some(())
+    };
+    soon(closed).await;
+    assert!(house.record().await.contains(&"target_confirmed".to_owned()));
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_ends_by_the_calendar_is_not_held_up() {
+    let house = House::of(site("guard: { share: 0%, at-least: 1 }").await).await;
+    house.put_in_groups(OTTO, &["guests"]);
+    for person in [CARLA, OTTO] {
+        house.guest(person).await;
+    }
+    house.settled().await;
+    house.turn(DAY * 30);
+    let closed = || async { house.accounts().await.iter().all(|account| !account.active).then_some(()) };
+    soon(closed).await;
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_somebody_changed_by_hand_is_told_and_mended() {
+    let site = Site::new(Clock::system()).await;
+    let process = Process::serve(&site).await;
+    let config = site.config().display().to_string();
+    let drift = async |more: &[&str]| guestpass(&[&["drift", "--config", &config][..], more].concat()).await;
+    for person in [ADA, CARLA] {
+        site.signs_in(person).await;
+    }
+    let settled = || async { (guestpass(&["drift", "--config", &config]).await.code == 0).then_some(()) };
+    soon(settled).await;
+    let accounts = site.notes.accounts().await.unwrap();
+    let of = |group: &str| accounts.iter().find(|account| account.groups == [group]).unwrap().id.clone();
+    let close = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "active", "value": false }] });
+    site.by_hand(Method::PATCH, &format!("/Users/{}", of("writers")), close).await;
+    let admins = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "displayName": "admins", "members": [{ "value": of("readers") }] });
+    site.by_hand(Method::POST, "/Groups", admins).await;
+
+    let said = drift(&[]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.out.contains("s-4@demo in notes\n  ! it was disabled\n  → PATCH /Users/"), "{}", said.out);
+    assert!(said.out.contains("c-17@demo in notes\n  ! it has group admins besides\n"), "{}", said.out);
+    assert!(said.out.ends_with("2 accounts not as it should be; 1 can be mended.\n"), "{}", said.out);
+    assert_eq!(drift(&["--mend"]).await.code, 1);
+    let open = || async { site.notes.accounts().await.unwrap().iter().all(|one| one.active).then_some(()) };
+    soon(open).await;
+    assert_eq!(process.stop().await, 0);
+    assert_eq!(drift(&[]).await.code, 2, "nobody can say");
+}
+
+#[tokio::test]
+async fn an_operator_reads_whose_accounts_there_are() {
+    let site = Site::new(Clock::system()).await;
+    site.change(CONFIG, "${file:scim-token}\" }", "${file:scim-token}\", link: { email: [example.com] } }");
+    let process = Process::serve(&site).await;
+    let config = site.config().display().to_string();
+    site.signs_in(ADA).await;
+    let made = || async { (site.notes.accounts().await.unwrap().len() == 1).then_some(()) };
+    soon(made).await;
+    made_before(&site, "carla.old", None).await;
+    made_before(&site, "somebody", Some("okta-7")).await;
+    let import = async || guestpass(&["accounts", "import", "notes", "--config", &config]).await;
+    let said = import().await;
+    assert!(
+        said.out.starts_with("3 accounts in notes: 1 ours, 0 of people we know, 2 of nobody we know.\n"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("carla.old") && said.out.contains("okta-7"), "{}", said.out);
+
+    // Somebody whom we know by now, and to whom policy gives nothing in Notes.
+    site.change(POLICY, "gets: { notes: { groups: [readers] }, echo: {} }", "gets: { echo: {} }");
+    guestpass(&["reload", "--config", &config]).await;
+    site.signs_in(CARLA).await;
+    let said = import().await;
+    assert!(said.out.contains("c-17@demo: policy gives them no account here"), "{said:?}");
+    let missing = guestpass(&["accounts", "import", "nots", "--config", &config]).await;
+    assert!(missing.code == 1 && missing.err.contains("there is no target nots"), "{missing:?}");
+    assert_eq!(process.stop().await, 0);
+}
+
+#[tokio::test]
+async fn seats_are_counted_by_their_use() {
+    let house = House::of(site("seat: 12.50 EUR").await).await;
+    let carla = house.guest(CARLA).await;
+    house.signs_in(ADA).await;
+    house.settled().await;
+    assert_eq!(house.knock(&carla).await.0, 200);
+    house.turn(SignedDuration::from_mins(2));
+    let counted = || async {
+        let seats = house.operator().asks("/seats?unused_days=20").await;
+        (seats[0]["used"].as_u64()? >= 1 && seats[0]["open"] == 2).then_some(seats)
+    };
+    let row = soon(counted).await[0].clone();
+    assert_eq!((row["target"].as_str(), row["seat"].as_str()), (Some("notes"), Some("12.50 EUR")));
+    house.turn(DAY * 21);
+    let idle: Value = house.operator().asks("/seats?unused_days=20").await[0].clone();
+    assert_eq!((&idle["used"], &idle["reclaimable"]), (&json!(0), &json!("25.00 EUR")), "{idle}");
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn a_target_is_proved_before_people_depend_on_it() {
+    let site = Site::new(Clock::system()).await;
+    let config = site.config().display().to_string();
+    let test = async |more: &[&str]| {
+        guestpass(&[&["connector", "test", "notes", "--config", &config][..], more].concat()).await
+    };
+    let said = test(&["--group", "readers", "--attribute", "title=Guest"]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    for line in [
+        "✓ it gives group readers",
+        "✓ it deletes an account",
+        "- it ends sessions and tokens: not with this target",
+    ] {
+        assert!(said.out.contains(line), "{}", said.out);
+    }
+    assert!(
+        said.out.ends_with("notes does all that it can.\n")
+            && site.notes.accounts().await.unwrap().is_empty()
+    );
+
+    site.write("scim-token", "not-the-one");
+    let said = test(&[]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.out.starts_with("✗ it answers, and knows us: does not accept our credentials"),
+        "{}",
+        said.out
+    );
+    assert!(!format!("{said:?}").contains("not-the-one"));
+    let missing = guestpass(&["connector", "test", "nots", "--config", &config]).await;
+    assert_eq!(missing.err, "error: there is no target nots; there are: notes\n");
+}

@@ -23,7 +23,7 @@ export async function bytesPerSession(stage, port, count) {
   // Makes the tables.
   await stop(await serve(NAME, config, port));
   const filled = await run('python3', [
-    new URL('sessions.py', import.meta.url).pathname, `${bench}run/${NAME}/guestpass.db`, HOST, `${count}`,
+    new URL('people.py', import.meta.url).pathname, `${bench}run/${NAME}/guestpass.db`, `${count}`, '--host', HOST, '--apps', 'app,other',
   ]);
   if (filled.code !== 0) throw new Error(filled.stderr);
   const child = await serve(NAME, config, port);

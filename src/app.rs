@@ -1,5 +1,6 @@
 //! Builds everything, starts the tasks, and stops them in order.
 
+mod condition;
 mod fixed;
 mod inquire;
 mod plan;
@@ -85,6 +86,7 @@ impl App {
 
         let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
         tasks.spawn(provision::run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
+        condition::tell(&metrics, &targets.subscribe(), &clock);
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop.clone()));
 
         let (reloads, wishes) = mpsc::channel(WISHES);

@@ -22,6 +22,12 @@ pub(crate) enum Mood {
     LosesAnswers,
     /// Answers this, and does nothing.
     Answers(u16),
+    /// Answers that it is too much, and to come again in a second; does nothing.
+    Throttles,
+    /// Says that it is done, and does nothing.
+    Lies,
+    /// Does everything twice, as where something in between sends it again, and answers what came of the second time.
+    Repeats,
     /// Does everything after so long.
     Slow(Duration),
     /// Each time another of these, by a seed.
@@ -117,8 +123,15 @@ struct Lost;
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Lost> {
     shared.seen.lock().unwrap().push((request.method().clone(), request.uri().path().to_owned()));
     let router = shared.router.lock().unwrap().clone();
-    let done = async || router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
-    match shared.draw() {
+    let mood = shared.draw();
+    let writes = request.method() != Method::GET;
+    let (head, body) = request.into_parts();
+    let body = http_body_util::BodyExt::collect(body).await.map_err(|_| Lost)?.to_bytes();
+    let done = async || {
+        let request = Request::from_parts(head.clone(), Body::from(body.clone()));
+        router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    };
+    match mood {
         Mood::LosesAnswers => {
             // To the end: what it does must have taken effect.
             let _ = http_body_util::BodyExt::collect(done().await.into_body()).await;
@@ -129,11 +142,20 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
             Ok(response)
         }
+        Mood::Throttles => {
+            let answer = Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "1");
+            Ok(answer.body(Body::empty()).unwrap())
+        }
+        Mood::Lies if writes => Ok(Response::new(Body::from("{}"))),
         Mood::Slow(time) => {
             tokio::time::sleep(time).await;
             Ok(done().await)
         }
-        Mood::Well | Mood::Fitful(_) => Ok(done().await),
+        Mood::Repeats => {
+            drop(done().await);
+            Ok(done().await)
+        }
+        Mood::Well | Mood::Lies | Mood::Fitful(_) => Ok(done().await),
     }
 }
 
@@ -141,10 +163,13 @@ impl Shared {
     fn draw(&self) -> Mood {
         let mut mood = self.mood.lock().unwrap();
         let Mood::Fitful(seed) = &mut *mood else { return *mood };
-        match next(seed) % 8 {
+        match next(seed) % 12 {
             0..3 => Mood::LosesAnswers,
             3 => Mood::Answers(503),
             4 => Mood::Slow(Duration::from_millis(50)),
+            5 => Mood::Throttles,
+            6 => Mood::Lies,
+            7 => Mood::Repeats,
             _ => Mood::Well,
         }
     }

@@ -6,6 +6,7 @@ mod access_log;
 mod balancer;
 mod bound;
 mod browsers;
+mod burst;
 mod certificates;
 mod cli;
 mod conditions;

@@ -1,0 +1,84 @@
+//! Many at once: everybody gets one account, and nobody two.
+//!
+//! `GUESTPASS_LONG=1` lets ten thousand people come at once.
+
+use crate::harness::{CARLA, House, Site, soon};
+use futures_util::future::join_all;
+use guestpass::clock::Clock;
+use guestpass::demo::browser::Browser;
+use guestpass::demo::provider::Person;
+use http::{Method, StatusCode};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// How many sockets the people of this test have open at a time: descriptors are not endless.
+const AT_ONCE: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_comes_for_the_first_time_at_once_gets_one_account() {
+    let people: usize = if std::env::var_os("GUESTPASS_LONG").is_some() { 10_000 } else { 200 };
+    let site = Site::new(Clock::system()).await;
+    let guest = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap();
+    let named = |number: usize| Person {
+        sub: format!("c-{number}"),
+        email: format!("c-{number}@example.com"),
+        ..guest.clone()
+    };
+    site.people((0..people).map(named).collect());
+    let house = House::of(site).await;
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let comes = |number: usize| {
+        let (room, site, clock) = (room.clone(), house.access_url.clone(), house.clock.clone());
+        tokio::spawn(async move {
+            let _place = room.acquire_owned().await.unwrap();
+            let browser = Browser::new(clock).unwrap();
+            let asked = browser.get(&site).await.unwrap();
+            let person = format!("c-{number}");
+            let answer = browser.post_form(asked.url.as_str(), &[("person", &person)]).await.unwrap();
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        })
+    };
+    for came in join_all((0..people).map(comes)).await {
+        came.unwrap();
+    }
+    let kept = soon(|| async {
+        let kept = house.kept().await;
+        kept.iter().all(|account| account.state == "active").then_some(kept)
+    });
+    assert_eq!(kept.await.len(), people);
+    let accounts = house.accounts().await;
+    let marks: BTreeSet<_> = accounts.iter().map(|account| account.external_id.clone()).collect();
+    assert_eq!((accounts.len(), marks.len()), (people, people));
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_requests_of_one_new_person_make_one_account() {
+    let house = House::open().await;
+    house.scim.down().await;
+    let browser = house.browser();
+    let page = house.sign_in(&browser, &house.notes_url, CARLA).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    house.scim.up();
+    let turn = async {
+        for _ in 0..50 {
+            house.turn(jiff::SignedDuration::from_secs(1));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let knocks = join_all((0..200).map(|_| house.knock(&browser)));
+    let (_, answers) = tokio::join!(turn, knocks);
+    // Who came before the account was there is told to come again; nobody is refused.
+    assert!(answers.iter().all(|(status, _)| [200, 503].contains(status)), "{answers:?}");
+    house.settled().await;
+    house.account().await;
+    assert_eq!(house.knock(&browser).await.0, 200);
+    let made = house
+        .scim
+        .seen()
+        .into_iter()
+        .filter(|(method, path)| *method == Method::POST && path.ends_with("/Users"));
+    assert_eq!(made.count(), 1);
+    house.finish().await;
+}

@@ -115,3 +115,41 @@ pub(super) fn bearer(identity: &Identity) -> Bearer {
         email: identity.email.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Because, Terms};
+    use crate::names::IdentityId;
+    use jiff::SignedDuration;
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    /// A grant that ended so many days after the start, kept for so many more and with this heir, if any.
+    fn ended(after: i32, kept: Option<i32>, heir: Option<&str>) -> Grant {
+        let terms = Terms {
+            heir: heir.map(str::to_owned),
+            delete_after: kept.map(|days| DAY * days),
+            ttl: Some(DAY * 400),
+            ..Terms::plain("guest".parse().unwrap(), "wiki".parse().unwrap())
+        };
+        let grant = Grant::first(IdentityId::random(), terms, Timestamp::UNIX_EPOCH, DAY).unwrap();
+        grant.finish(Because::Operator, Timestamp::UNIX_EPOCH + DAY * after)
+    }
+
+    #[test]
+    fn an_account_is_kept_for_the_longest_that_any_role_says_and_for_ever_where_one_says_nothing() {
+        let (short, long) = (ended(10, Some(1), None), ended(5, Some(30), None));
+        assert_eq!(retained_until(&[&short, &long]), Some(Timestamp::UNIX_EPOCH + DAY * 35));
+        assert_eq!(retained_until(&[&short, &ended(1, None, None)]), None);
+        assert_eq!(retained_until(&[]), None);
+    }
+
+    #[test]
+    fn the_role_that_ended_last_and_names_an_heir_says_who() {
+        let (first, last, none) =
+            (ended(1, None, Some("otto")), ended(2, None, Some("ida")), ended(3, None, None));
+        assert_eq!(closing(&[&last, &none, &first]).heir.as_deref(), Some("ida"));
+        assert_eq!(closing(&[&none]).heir, None);
+    }
+}

@@ -279,7 +279,7 @@ mod tests {
     use futures_util::future::BoxFuture;
     use std::collections::HashMap;
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
     use std::time::Duration;
     use tokio::sync::Notify;
 
@@ -293,6 +293,8 @@ mod tests {
         throttles: Mutex<Option<RetryAfter>>,
         /// Whether it rejects our token.
         refuses: Mutex<bool>,
+        /// Whether it fails, whoever asks.
+        breaks: AtomicBool,
     }
 
     impl Connector for Moody {
@@ -312,6 +314,9 @@ mod tests {
                 }
                 if let Some(after) = self.throttles.lock().unwrap().take() {
                     return Err(Fault::Throttled(Some(after)));
+                }
+                if self.breaks.load(Ordering::Acquire) {
+                    return Err(Fault::transient("503"));
                 }
                 if *self.refuses.lock().unwrap() {
                     return Err(Fault::AuthFailed("401".into()));
@@ -518,5 +523,55 @@ mod tests {
         });
         bench.quiet("wiki").await;
         assert!(has(&new, 1), "it waited for its next try");
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_goes_first_and_from_those_who_may_do_much_before_others() {
+        let wiki: Arc<Moody> = Arc::default();
+        let bench = Bench::new(&[]).await;
+        let mut users = Vec::new();
+        for _ in 0..4 {
+            users.push(bench.want("wiki").await);
+        }
+        for (user, rank) in [(users[1], Rank::Take), (users[3], Rank::TakePrivileged)] {
+            let mut tx = bench.store.begin(bench.clock.now()).await.unwrap();
+            let standing = tx.standing_accounts(user).await.unwrap();
+            let disabled = Desired::Disabled(Closing::default());
+            tx.desire(user, &standing[0], &disabled, rank, false).await.unwrap();
+            tx.commit(&entry()).await.unwrap();
+        }
+        let counted = Counted { since: bench.clock.now(), is_few: &|_| true, lets_pass: &|_, _| true };
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            let target = "wiki".parse().unwrap();
+            let now = bench.clock.now();
+            let claimed = bench.store.bookkeep().claim_due(&target, now, LEASE, 1, &counted).await.unwrap();
+            order.push(claimed.due[0].user);
+        }
+        assert_eq!(order[..2], [users[3], users[1]]);
+        assert!(has(&wiki, 0));
+    }
+
+    #[tokio::test]
+    async fn a_target_that_fails_for_everybody_is_left_alone_and_then_asked_by_one() {
+        let wiki: Arc<Moody> = Arc::default();
+        let bench = Bench::new(&[("wiki", &wiki)]).await;
+        wiki.breaks.store(true, Ordering::Release);
+        for _ in 0..20 {
+            bench.want("wiki").await;
+        }
+        let target = bench.targets.borrow()[&"wiki".parse::<TargetName>().unwrap()].clone();
+        soon(|| target.condition(bench.clock.now()).paused_until.is_some()).await;
+        let looks = wiki.looks.load(Ordering::Acquire);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(wiki.looks.load(Ordering::Acquire), looks, "nobody asks");
+        assert_eq!(target.room(), 1);
+        wiki.breaks.store(false, Ordering::Release);
+        for _ in 0..30 {
+            bench.clock.advance(SignedDuration::from_mins(1));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.quiet("wiki").await;
+        assert!(has(&wiki, 20) && target.room() == 8);
     }
 }

@@ -9,11 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_util::task::TaskTracker;
 
 /// How long tunnels may take to say good-bye.
 const GOOD_BYE: Duration = Duration::from_millis(1_500);
+
+/// A timer that every worker always has, sooner than those of requests. Whenever a timer is set that comes before all
+/// that the runtime knows of when it went to sleep, it rouses itself by a system call, even where it is awake. Without any
+/// other timer that would be at every request.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The running gateway.
 pub struct Running {
@@ -83,8 +88,15 @@ async fn work(number: usize, gateway: Arc<Gateway>, mut handed: UnboundedReceive
     let (finish, phase) = (gateway.entrance.finish, gateway.drain.phase());
     let gate = Gate::new(gateway.clone(), number, tunnels.clone());
     let attendant = Arc::new(Attendant::new(gate, &gateway.entrance, phase));
-    while let Some(handed) = handed.recv().await {
-        connections.spawn(attendant.clone().attend(handed));
+    let mut tick = interval(TICK);
+    loop {
+        tokio::select! {
+            handed = handed.recv() => match handed {
+                Some(handed) => drop(connections.spawn(attendant.clone().attend(handed))),
+                None => break,
+            },
+            _ = tick.tick() => {}
+        }
     }
     connections.close();
     if timeout(finish, connections.wait()).await.is_err() {

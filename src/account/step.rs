@@ -130,7 +130,7 @@ pub enum Step {
 
 impl Step {
     /// Whether it takes something away that people may miss.
-    pub fn is_destructive(&self) -> bool {
+    fn is_destructive(&self) -> bool {
         match self {
             Self::Disable { .. } | Self::Take { .. } | Self::Delete { .. } => true,
             Self::EndSessions { .. } | Self::HandOver { .. } => true,
@@ -212,6 +212,11 @@ pub fn all_steps(desired: &Desired, actual: &Actual) -> Vec<Step> {
 }
 
 impl Actual {
+    /// Whether something is taken from it on the way to `desired`.
+    pub fn loses_by(&self, desired: &Desired) -> bool {
+        all_steps(desired, self).iter().any(Step::is_destructive)
+    }
+
     /// What a faithful target makes of `step`.
     pub(crate) fn after(mut self, step: &Step) -> Self {
         if let Step::Create(profile) = step {

@@ -83,7 +83,10 @@ impl Rules {
 
     /// How much hurry it is that an account becomes what is desired.
     fn rank(&self, standing: &Standing, desired: &Desired) -> Rank {
-        if desired.only_adds_to(&standing.desired) || !matches!(standing.desired, Desired::Active(_)) {
+        // Against what is there: what an earlier desire was to take and a target has not taken yet is taken by this one.
+        // One that was to be open may be by now, though nobody has recorded it.
+        let opens = |desired: &Desired| matches!(desired, Desired::Active(_));
+        if !standing.seen.loses_by(desired) && (opens(desired) || !opens(&standing.desired)) {
             return Rank::Give;
         }
         let privileged = self.privileged.get(&standing.target);

@@ -188,6 +188,8 @@ pub(crate) struct Standing {
     pub(crate) desired: Desired,
     /// All that we ever gave it.
     pub(crate) given: BTreeSet<Entitlement>,
+    /// How it was when last recorded.
+    pub(crate) seen: Actual,
     pub(crate) origin: Origin,
     /// When it is to be deleted.
     pub(crate) delete_at: Option<Timestamp>,
@@ -219,7 +221,7 @@ impl Tx {
     /// What should be in each target where this person has an account, or is to have one.
     pub(crate) async fn standing_accounts(&mut self, user: UserId) -> Result<Vec<Standing>, Error> {
         let rows = query(
-            "SELECT id, target, desired, given, origin, delete_at FROM accounts WHERE user = $1 ORDER BY target",
+            "SELECT id, target, desired, given, seen, origin, delete_at FROM accounts WHERE user = $1 ORDER BY target",
         )
         .bind(user.to_string())
         .fetch_all(&mut *self.inner)
@@ -231,6 +233,7 @@ impl Tx {
                     target: parsed(row, "target")?,
                     desired: json(row, "desired")?,
                     given: json(row, "given")?,
+                    seen: json(row, "seen")?,
                     origin: parsed(row, "origin")?,
                     delete_at: maybe_time(row, "delete_at")?,
                 })
@@ -266,7 +269,7 @@ impl Tx {
 
     /// Desires something else of an account. One that its person may use stays usable meanwhile only where the
     /// change takes nothing away: rights that policy has withdrawn must not be used while a target is slow.
-    /// What is taken the target's guard counts if it is `counted`.
+    /// What is taken by it, or still by an earlier desire, the target's guard counts if it is `counted`.
     pub(crate) async fn desire(
         &mut self,
         user: UserId,

@@ -441,16 +441,29 @@ impl Store {
         Ok(true)
     }
 
-    /// When the next account of `target` can be claimed: due, not under somebody's lease, and not for the guard to keep
-    /// where it has `held` the target.
-    pub async fn next_due(&self, target: &TargetName, held: bool) -> Result<Option<Timestamp>, Error> {
+    /// Whether an account of `target` is due at `now` and under nobody's lease.
+    pub async fn has_due(&self, target: &TargetName, now: Timestamp) -> Result<bool, Error> {
+        let row = query("SELECT 1 FROM accounts WHERE target = $1 AND due <= $2 AND lease <= $2 LIMIT 1")
+            .bind(target.as_str())
+            .bind(now.as_microsecond())
+            .fetch_optional(&self.0.reader)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// When, after `now`, the next account of `target` becomes due, or a lease on one ends.
+    pub async fn next_due(&self, target: &TargetName, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        // Rank by rank, so that each is one step in the index, however many wait.
         let row = query(
-            "SELECT min(max(due, lease)) AS due FROM accounts WHERE target = $1 AND due IS NOT NULL
-                AND NOT ($2 AND coalesce(narrowed, 0) >
-                    coalesce((SELECT confirmed FROM targets WHERE name = $1), 0))",
+            "SELECT min(at) AS due FROM (
+                SELECT min(due) AS at FROM accounts WHERE target = $1 AND rank = 0 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 1 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 2 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 3 AND due > $2
+                UNION ALL SELECT min(lease) FROM accounts WHERE target = $1 AND lease > 0 AND lease > $2 AND due IS NOT NULL)",
         )
         .bind(target.as_str())
-        .bind(held)
+        .bind(now.as_microsecond())
         .fetch_one(&self.0.reader)
         .await?;
         maybe_time(&row, "due")

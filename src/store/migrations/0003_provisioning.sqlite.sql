@@ -9,6 +9,7 @@ CREATE INDEX accounts_to_delete ON accounts (delete_at) WHERE delete_at IS NOT N
 CREATE INDEX accounts_narrowed ON accounts (target, narrowed) WHERE narrowed IS NOT NULL;
 DROP INDEX accounts_due;
 CREATE INDEX accounts_due ON accounts (target, rank, due) WHERE due IS NOT NULL;
+CREATE INDEX accounts_leased ON accounts (target, lease) WHERE lease > 0;
 
 CREATE TABLE targets (
     name      TEXT PRIMARY KEY,

@@ -69,7 +69,11 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
         tell.hint(at, message, &format!("name one of {kinds}, with its address"));
         return None;
     };
-    let settings = Settings::read(kind, &own, &common, tell.mistakes)?;
+    let mut open = |path: &Path| {
+        let path = folder.join(path);
+        (path.display().to_string(), files.read(&path))
+    };
+    let settings = Settings::read(kind, &own, &common, &mut open, tell.mistakes)?;
     let Facts { addresses, secrets, files: read } = settings.facts();
     for (below, url) in addresses {
         check_url(url, &[at, below].concat(), tell);

@@ -2,6 +2,7 @@
 
 use super::connector::{Fault, Refusal, RetryAfter, words};
 use super::pace::{Pace, Told};
+use super::tokens::Tokens;
 use crate::loopback::Resolver;
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -19,7 +20,7 @@ const TOTAL: Duration = Duration::from_secs(10);
 const LONGEST: usize = 1 << 20;
 
 /// How we show a target who we are.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Auth {
     /// A bearer token (RFC 6750).
     Bearer(SecretString),
@@ -27,8 +28,21 @@ pub(super) enum Auth {
     Basic(String, SecretString),
     /// A header of the target's own.
     Header(HeaderName, SecretString),
+    /// An access token that we ask an authorization server for.
+    Tokens(Tokens),
     /// Nothing.
     None,
+}
+
+/// One request.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// The media type and the body.
+    pub(super) body: Option<(String, String)>,
+    /// Whether it may change something, so that a lost answer leaves in doubt whether it did.
+    pub(super) write: bool,
 }
 
 /// What the requests to a target have in common.
@@ -36,7 +50,7 @@ pub(super) struct Http {
     client: Client,
     base: Url,
     auth: Auth,
-    media_type: &'static str,
+    media_type: String,
     pace: Pace,
 }
 
@@ -48,7 +62,7 @@ impl Http {
     pub(super) fn new(
         base: Url,
         auth: Auth,
-        media_type: &'static str,
+        media_type: impl Into<String>,
         pace: Pace,
     ) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
@@ -59,7 +73,7 @@ impl Http {
             .no_proxy()
             .dns_resolver(Resolver)
             .build()?;
-        Ok(Self { client, base, auth, media_type, pace })
+        Ok(Self { client, base, auth, media_type: media_type.into(), pace })
     }
 
     /// The URL of what lies at `path` below the base.
@@ -74,16 +88,38 @@ impl Http {
 
     /// Asks for what lies at `url`, and changes nothing.
     pub(super) async fn get(&self, url: Url) -> Result<Reply, Fault> {
-        self.send(self.client.get(self.ours(url)?), false).await
+        self.ask(Ask { method: Method::GET, url, headers: HeaderMap::new(), body: None, write: false }).await
     }
 
     /// Changes something.
     pub(super) async fn write(&self, method: Method, url: Url, body: Option<String>) -> Result<Reply, Fault> {
-        let mut request = self.client.request(method, self.ours(url)?);
-        if let Some(body) = body {
-            request = request.header(CONTENT_TYPE, self.media_type).body(body);
+        let body = body.map(|body| (self.media_type.clone(), body));
+        self.ask(Ask { method, url, headers: HeaderMap::new(), body, write: true }).await
+    }
+
+    /// The media type of what is sent and asked for.
+    pub(super) fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// Makes a request. A token that is refused before its time is renewed, once: nothing was done on its word.
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Reply, Fault> {
+        let Ask { method, url, headers, body, write } = ask;
+        let mut request = self.client.request(method, self.ours(url)?).headers(headers);
+        if let Some((media_type, body)) = body {
+            request = request.header(CONTENT_TYPE, media_type).body(body);
         }
-        self.send(request, true).await
+        let Auth::Tokens(tokens) = &self.auth else { return self.send(request, None, write).await };
+        let again = request.try_clone();
+        let token = tokens.current(&self.client).await?;
+        let reply = self.send(request, Some(&token), write).await?;
+        match again {
+            Some(request) if reply.status == StatusCode::UNAUTHORIZED => {
+                let token = tokens.instead_of(&token, &self.client).await?;
+                self.send(request, Some(&token), write).await
+            }
+            _ => Ok(reply),
+        }
     }
 
     /// The URL, if it leads where the operator said: what a target answers may name any.
@@ -97,15 +133,20 @@ impl Http {
         ))
     }
 
-    async fn send(&self, request: RequestBuilder, write: bool) -> Result<Reply, Fault> {
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        token: Option<&SecretString>,
+        write: bool,
+    ) -> Result<Reply, Fault> {
         self.pace.turn().await?;
-        let request = match &self.auth {
-            Auth::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Auth::Basic(user, password) => request.basic_auth(user, Some(password.expose_secret())),
-            Auth::Header(name, value) => request.header(name, secret(value)?),
-            Auth::None => request,
+        let request = match (&self.auth, token) {
+            (_, Some(token)) | (Auth::Bearer(token), None) => request.bearer_auth(token.expose_secret()),
+            (Auth::Basic(user, password), None) => request.basic_auth(user, Some(password.expose_secret())),
+            (Auth::Header(name, value), None) => request.header(name, secret(value)?),
+            (Auth::Tokens(_) | Auth::None, None) => request,
         };
-        let request = request.header(ACCEPT, self.media_type);
+        let request = request.header(ACCEPT, &self.media_type);
         let mut response = request.send().await.map_err(|error| lost(error, write))?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.pace.told(status, &headers);
@@ -119,7 +160,7 @@ impl Http {
         let mut body = String::from_utf8_lossy(&body).into_owned();
         // An error may quote the request, and is shown to people.
         if !status.is_success() {
-            body = self.auth.conceal(body);
+            body = self.auth.conceal(body, token);
         }
         Ok(Reply { status, headers, write, body })
     }
@@ -135,20 +176,20 @@ fn secret(value: &SecretString) -> Result<HeaderValue, Fault> {
 }
 
 impl Auth {
-    fn conceal(&self, text: String) -> String {
-        match self {
-            Self::Bearer(secret) | Self::Basic(_, secret) | Self::Header(_, secret)
-                if !secret.expose_secret().is_empty() =>
-            {
-                text.replace(secret.expose_secret(), "[token]")
-            }
+    fn conceal(&self, text: String, token: Option<&SecretString>) -> String {
+        let secret = match self {
+            Self::Bearer(secret) | Self::Basic(_, secret) | Self::Header(_, secret) => Some(secret),
+            Self::Tokens(_) | Self::None => token,
+        };
+        match secret.map(SecretString::expose_secret) {
+            Some(secret) if !secret.is_empty() => text.replace(secret, "[token]"),
             _ => text,
         }
     }
 }
 
 /// What a request without an answer means: one that never left did nothing; a write that did may have.
-fn lost(error: reqwest::Error, write: bool) -> Fault {
+pub(super) fn lost(error: reqwest::Error, write: bool) -> Fault {
     let error = error.without_url();
     let mut said = error.to_string();
     let mut cause = error.source();
@@ -194,9 +235,7 @@ impl Reply {
 
     /// What an answer that is no success means.
     pub(super) fn fault(&self) -> Fault {
-        let said = self.said();
-        let after =
-            Told::by(self.status, &self.headers).and_then(|told| told.wait()).or(retry_after(&self.headers));
+        let (said, after) = (self.said(), self.after());
         match self.status.as_u16() {
             401 => Fault::AuthFailed(said),
             403 => Fault::refused(Refusal::Forbidden, said),
@@ -207,6 +246,11 @@ impl Reply {
             408 | 425 | 500 | 502..=599 => Fault::Transient { words: said, after },
             _ => Fault::refused(Refusal::Invalid, said),
         }
+    }
+
+    /// When it asks us to come again.
+    pub(super) fn after(&self) -> Option<RetryAfter> {
+        Told::by(self.status, &self.headers).and_then(|told| told.wait()).or(retry_after(&self.headers))
     }
 
     /// What it said, in one line: the member of its JSON in which APIs put that, else all of it.

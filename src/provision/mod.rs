@@ -15,6 +15,7 @@ pub mod pace;
 pub mod probe;
 pub mod retry;
 pub mod target;
+mod tokens;
 mod worker;
 
 pub use connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal, RetryAfter};

@@ -1,17 +1,23 @@
 //! What targets speak, one file each. To add one: a file here, and a line in each list below.
 
+mod lock;
+pub mod rest;
 pub mod scim;
+pub mod webhook;
 
 use super::target::{Target, Treatment};
 use super::{Connector, pace};
 use crate::document::{Document, Mistakes};
+use rest::Rest;
 use scim::Scim;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
+use webhook::Webhook;
 
 /// What a target speaks, by the key that says where it is.
-pub const KINDS: [&str; 1] = ["scim"];
+pub const KINDS: [&str; 3] = ["rest", "scim", "webhook"];
 
 /// The keys that mean the same whatever a target speaks.
 pub const COMMON: [&str; 6] = ["link", "guard", "parallel", "privileged", "seat", "pace"];
@@ -28,9 +34,17 @@ pub struct Settings {
 /// What a target speaks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Speaks {
+    /// What a description says.
+    Rest(rest::Settings),
     /// SCIM 2.0.
     Scim(scim::Settings),
+    /// Our own, for what speaks nothing else.
+    Webhook(webhook::Settings),
 }
+
+/// Opens a file that settings name, by its path from the configuration's folder, and watches it from then on: its name in
+/// mistakes, and its text.
+pub type Open<'a> = &'a mut dyn FnMut(&Path) -> (String, io::Result<String>);
 
 /// What is to be said of a target's settings that can be read, by whoever checks them.
 #[derive(Debug, Default)]
@@ -45,10 +59,18 @@ pub struct Facts<'a> {
 
 impl Settings {
     /// Reads what is `own` to the kind, which `kind` names, and what is `common`.
-    pub fn read(kind: &str, own: &Document, common: &Document, mistakes: &mut Mistakes) -> Option<Self> {
+    pub fn read(
+        kind: &str,
+        own: &Document,
+        common: &Document,
+        open: Open<'_>,
+        mistakes: &mut Mistakes,
+    ) -> Option<Self> {
         let treatment = common.read(mistakes);
         let speaks = match kind {
+            "rest" => rest::Settings::read(own, open, mistakes).map(Speaks::Rest),
             "scim" => own.read(mistakes).map(Speaks::Scim),
+            "webhook" => own.read(mistakes).map(Speaks::Webhook),
             _ => None,
         };
         Some(Self { speaks: speaks?, treatment: treatment? })
@@ -57,7 +79,9 @@ impl Settings {
     /// What is to be checked besides.
     pub fn facts(&self) -> Facts<'_> {
         match &self.speaks {
+            Speaks::Rest(settings) => settings.facts(),
             Speaks::Scim(settings) => settings.facts(),
+            Speaks::Webhook(settings) => settings.facts(),
         }
     }
 
@@ -68,7 +92,9 @@ impl Settings {
     pub fn build(&self) -> anyhow::Result<Target> {
         let pace: pace::Limits = self.treatment.pace;
         let connector: Arc<dyn Connector> = match &self.speaks {
+            Speaks::Rest(settings) => Arc::new(Rest::new(settings, pace)?),
             Speaks::Scim(settings) => Arc::new(Scim::new(settings, pace)?),
+            Speaks::Webhook(settings) => Arc::new(Webhook::new(settings, pace)?),
         };
         Ok(Target::new(connector, self.treatment.clone()))
     }

@@ -73,7 +73,8 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
         let path = folder.join(path);
         (path.display().to_string(), files.read(&path))
     };
-    let settings = Settings::read(kind, &own, &common, &mut open, tell.mistakes)?;
+    let mut settings = Settings::read(kind, &own, &common, &mut open, tell.mistakes)?;
+    settings.in_folder(folder);
     let Facts { addresses, secrets, files: read } = settings.facts();
     for (below, url) in addresses {
         check_url(url, &[at, below].concat(), tell);
@@ -85,6 +86,6 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
             tell.hint(&[at, below].concat(), format!("the {name} is empty or a placeholder"), hint);
         }
     }
-    read.iter().for_each(|path| files.watch(&folder.join(path)));
+    read.iter().for_each(|path| files.watch(path));
     Some(settings)
 }

@@ -2,6 +2,7 @@
 //! record. It takes no orders and keeps no queue: it compares, and whatever it may have forgotten it finds again
 //! by looking. It decides nothing about who should have what.
 
+mod authorities;
 pub mod connector;
 pub mod connectors;
 mod converge;

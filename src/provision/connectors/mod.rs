@@ -1,6 +1,9 @@
 //! What targets speak, one file each. To add one: a file here, and a line in each list below.
 
+mod expiry;
 mod lock;
+mod naming;
+pub mod postgres;
 pub mod rest;
 pub mod scim;
 pub mod webhook;
@@ -8,6 +11,7 @@ pub mod webhook;
 use super::target::{Target, Treatment};
 use super::{Connector, pace};
 use crate::document::{Document, Mistakes};
+use postgres::Postgres;
 use rest::Rest;
 use scim::Scim;
 use std::io;
@@ -17,7 +21,7 @@ use url::Url;
 use webhook::Webhook;
 
 /// What a target speaks, by the key that says where it is.
-pub const KINDS: [&str; 3] = ["rest", "scim", "webhook"];
+pub const KINDS: [&str; 4] = ["postgres", "rest", "scim", "webhook"];
 
 /// The keys that mean the same whatever a target speaks.
 pub const COMMON: [&str; 6] = ["link", "guard", "parallel", "privileged", "seat", "pace"];
@@ -34,6 +38,8 @@ pub struct Settings {
 /// What a target speaks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Speaks {
+    /// PostgreSQL, whose roles are the accounts.
+    Postgres(postgres::Settings),
     /// What a description says.
     Rest(rest::Settings),
     /// SCIM 2.0.
@@ -68,6 +74,7 @@ impl Settings {
     ) -> Option<Self> {
         let treatment = common.read(mistakes);
         let speaks = match kind {
+            "postgres" => own.read(mistakes).map(Speaks::Postgres),
             "rest" => rest::Settings::read(own, open, mistakes).map(Speaks::Rest),
             "scim" => own.read(mistakes).map(Speaks::Scim),
             "webhook" => own.read(mistakes).map(Speaks::Webhook),
@@ -76,9 +83,18 @@ impl Settings {
         Some(Self { speaks: speaks?, treatment: treatment? })
     }
 
+    /// Takes the paths of files for paths from `folder`, unless they begin at the root.
+    pub fn in_folder(&mut self, folder: &Path) {
+        match &mut self.speaks {
+            Speaks::Postgres(settings) => settings.in_folder(folder),
+            Speaks::Rest(_) | Speaks::Scim(_) | Speaks::Webhook(_) => {}
+        }
+    }
+
     /// What is to be checked besides.
     pub fn facts(&self) -> Facts<'_> {
         match &self.speaks {
+            Speaks::Postgres(settings) => settings.facts(),
             Speaks::Rest(settings) => settings.facts(),
             Speaks::Scim(settings) => settings.facts(),
             Speaks::Webhook(settings) => settings.facts(),
@@ -92,6 +108,7 @@ impl Settings {
     pub fn build(&self) -> anyhow::Result<Target> {
         let pace: pace::Limits = self.treatment.pace;
         let connector: Arc<dyn Connector> = match &self.speaks {
+            Speaks::Postgres(settings) => Arc::new(Postgres::new(settings, pace)),
             Speaks::Rest(settings) => Arc::new(Rest::new(settings, pace)?),
             Speaks::Scim(settings) => Arc::new(Scim::new(settings, pace)?),
             Speaks::Webhook(settings) => Arc::new(Webhook::new(settings, pace)?),

@@ -80,7 +80,8 @@ impl Rest {
 impl Connector for Rest {
     fn abilities(&self) -> Abilities {
         let Description { delete, sessions, hand_over, matching, list, .. } = &*self.description;
-        let matches = matching.user_name.is_some() || matching.email.is_some() || !matching.attributes.is_empty();
+        let matches =
+            matching.user_name.is_some() || matching.email.is_some() || !matching.attributes.is_empty();
         Abilities {
             delete: delete.is_some(),
             sessions: sessions.is_some(),

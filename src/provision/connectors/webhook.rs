@@ -136,7 +136,9 @@ impl Told {
             expires: match self.expires {
                 None => Expiry::NotKept,
                 Some(None) => Expiry::Never,
-                Some(Some(at)) => Expiry::At(wanted.filter(|wanted| lock::after(*wanted, UNIT) == at).unwrap_or(at)),
+                Some(Some(at)) => {
+                    Expiry::At(wanted.filter(|wanted| lock::after(*wanted, UNIT) == at).unwrap_or(at))
+                }
             },
         }
     }
@@ -209,10 +211,14 @@ impl Connector for Webhook {
                 None => return Err(Fault::transient("answers a look without \"account\"")),
             };
             let told = told.map_err(|error| {
-                Fault::refused(Refusal::Invalid, format!("answers with an account that cannot be read: {error}"))
+                Fault::refused(
+                    Refusal::Invalid,
+                    format!("answers with an account that cannot be read: {error}"),
+                )
             })?;
             if told.external_id != key.external_id {
-                let said = format!("account {} does not carry our external id, so we leave it alone", told.id);
+                let said =
+                    format!("account {} does not carry our external id, so we leave it alone", told.id);
                 return Err(Fault::refused(Refusal::Conflict, said));
             }
             Ok(Actual::Present(told.seen(wanted)))

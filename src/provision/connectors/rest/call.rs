@@ -110,7 +110,9 @@ mod tests {
         let request = |text: &str| Request::try_from(text.to_owned());
         assert_eq!(request("GET /a/{{ b / 2 }}/c").unwrap().segments.len(), 3);
         assert!(request("GET /api").unwrap().reads() && !request("POST /api").unwrap().reads());
-        for wrong in ["/a", "get /a", "HEAD /a", "GET a", "GET /a?b=1", "GET /a//b", "GET /a/", "GET /", "GET /{{ a"] {
+        for wrong in
+            ["/a", "get /a", "HEAD /a", "GET a", "GET /a?b=1", "GET /a//b", "GET /a/", "GET /", "GET /{{ a"]
+        {
             assert!(request(wrong).is_err(), "{wrong}");
         }
     }

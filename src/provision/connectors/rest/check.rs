@@ -42,7 +42,8 @@ impl<'a> Check<'a> {
     }
 
     fn names(&mut self) {
-        let everything = Scope::of(self.description, &[ALWAYS, PROFILE, &["id", "group", "role", "heir", "value"]]);
+        let everything =
+            Scope::of(self.description, &[ALWAYS, PROFILE, &["id", "group", "role", "heir", "value"]]);
         for (name, expression) in &self.description.names {
             let at = ["names".into(), name.as_str().into()];
             if everything.is_own(name) {
@@ -78,7 +79,11 @@ impl<'a> Check<'a> {
             self.known(&["account".into(), name.into()], &names, &scope);
         }
         for (name, expression) in &account.attributes {
-            self.known(&["account".into(), "attributes".into(), name.as_str().into()], &expression.names(), &scope);
+            self.known(
+                &["account".into(), "attributes".into(), name.as_str().into()],
+                &expression.names(),
+                &scope,
+            );
         }
         if let Some(expires) = &account.expires {
             self.known(&["account".into(), "expires".into(), "at".into()], &expires.at.names(), &scope);
@@ -98,13 +103,19 @@ impl<'a> Check<'a> {
         let matching = &description.matching;
         for (name, calls) in [("user-name", &matching.user_name), ("email", &matching.email)] {
             let calls = calls.as_deref();
-            calls.into_iter().for_each(|calls| self.calls(&["match".into(), name.into()], calls, &value, Kind::Search));
+            calls
+                .into_iter()
+                .for_each(|calls| self.calls(&["match".into(), name.into()], calls, &value, Kind::Search));
         }
         for (name, calls) in &matching.attributes {
             let at = ["match".into(), "attributes".into(), name.as_str().into()];
             self.calls(&at, calls, &value, Kind::Search);
             if !description.account.attributes.contains_key(name) {
-                self.wrong(&at, format!("attribute \"{name}\" is not read"), "say where below account: attributes:");
+                self.wrong(
+                    &at,
+                    format!("attribute \"{name}\" is not read"),
+                    "say where below account: attributes:",
+                );
             }
         }
         if let Some(calls) = &description.list {
@@ -135,7 +146,9 @@ impl<'a> Check<'a> {
             for (what, calls) in [("group", &how.group), ("role", &how.role)] {
                 let scope = Scope::of(d, &[ACCOUNT, &[what]]);
                 let calls = calls.as_deref();
-                calls.into_iter().for_each(|calls| self.calls(&[step.into(), what.into()], calls, &scope, Kind::Step));
+                calls
+                    .into_iter()
+                    .for_each(|calls| self.calls(&[step.into(), what.into()], calls, &scope, Kind::Step));
             }
         }
     }
@@ -182,9 +195,10 @@ impl<'a> Check<'a> {
             "an account that is found cannot be marked as ours",
             "say in adopt: how it is",
         );
-        let changes = [&account.user_name, &account.display_name, &account.email].iter().any(|how| how.is_some())
-            || account.expires.is_some()
-            || !account.attributes.is_empty();
+        let changes =
+            [&account.user_name, &account.display_name, &account.email].iter().any(|how| how.is_some())
+                || account.expires.is_some()
+                || !account.attributes.is_empty();
         want(
             changes && d.update.is_none(),
             &["account"],
@@ -220,7 +234,11 @@ impl<'a> Check<'a> {
             && last.items.is_none()
         {
             let at = [at, &[Segment::Index(calls.len() - 1)]].concat();
-            self.wrong(&at, "nothing says where the accounts are in the answer", "items: / if it is a list itself");
+            self.wrong(
+                &at,
+                "nothing says where the accounts are in the answer",
+                "items: / if it is a list itself",
+            );
         }
     }
 
@@ -236,10 +254,18 @@ impl<'a> Check<'a> {
         }
         // Some searches are POST.
         if matches!(kind, Kind::Look | Kind::Search) && ![Method::GET, Method::POST].contains(method) {
-            self.wrong(&below("call"), format!("{method} changes something, and a look must not"), "look with GET");
+            self.wrong(
+                &below("call"),
+                format!("{method} changes something, and a look must not"),
+                "look with GET",
+            );
         }
         if call.headers.keys().any(|name| ["authorization", "host"].contains(&name.to_lowercase().as_str())) {
-            self.wrong(&below("headers"), "who we are is said by the target's `auth`", "leave this header out");
+            self.wrong(
+                &below("headers"),
+                "who we are is said by the target's `auth`",
+                "leave this header out",
+            );
         }
         let Some(pages) = &call.pages else { return };
         if call.items.is_none() {

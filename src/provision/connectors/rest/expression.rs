@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn names_are_told_with_their_members() {
         let names = |text: &str| Expression::try_from(text.to_owned()).unwrap().names();
-        assert_eq!(names("settings.team in account.groups"), ["settings.team", "account.groups"].map(str::to_owned).into());
+        assert_eq!(
+            names("settings.team in account.groups"),
+            ["settings.team", "account.groups"].map(str::to_owned).into()
+        );
         assert_eq!(names("/teams/[name={{ group }}]/id"), ["group"].map(str::to_owned).into());
         assert!(names("random_password()").is_empty());
     }

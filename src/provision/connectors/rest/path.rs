@@ -44,7 +44,8 @@ impl Path {
     }
 
     pub(super) fn names(&self) -> BTreeSet<String> {
-        let named = |step: &Step| if let Step::Where(_, value) = step { value.names() } else { BTreeSet::new() };
+        let named =
+            |step: &Step| if let Step::Where(_, value) = step { value.names() } else { BTreeSet::new() };
         self.0.iter().flat_map(named).collect()
     }
 }

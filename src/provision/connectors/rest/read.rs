@@ -1,9 +1,9 @@
 //! An account, read out of what the target says of it.
 
+use super::super::lock;
 use super::description::{Account, Expires, Notation};
 use super::expression::{Expression, text};
 use super::known::Known;
-use super::super::lock;
 use crate::account::{Candidate, Entitlement, Expiry, Profile, Seen};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -99,7 +99,8 @@ impl Told {
         match how.value(&self.known)? {
             Value::Null => Ok(Vec::new()),
             Value::Array(names) => {
-                let name = |value: &Value| text(value).ok_or_else(|| format!("{value} at \"{how}\" is no name"));
+                let name =
+                    |value: &Value| text(value).ok_or_else(|| format!("{value} at \"{how}\" is no name"));
                 names.iter().map(name).collect()
             }
             one => Ok(text(&one).into_iter().filter(|name| !name.is_empty()).collect()),
@@ -124,7 +125,8 @@ impl Expires {
         if told.is_empty() {
             return Ok(Expiry::Never);
         }
-        let moment = self.written.read(&told).ok_or_else(|| format!("{found} at \"{}\" is no moment", self.at))?;
+        let moment =
+            self.written.read(&told).ok_or_else(|| format!("{found} at \"{}\" is no moment", self.at))?;
         // It holds exactly what would be written for it, so it is as wanted.
         Ok(Expiry::At(wanted.filter(|wanted| self.written.after(*wanted) == moment).unwrap_or(moment)))
     }
@@ -178,7 +180,8 @@ mod tests {
             ("milliseconds", json!(1_772_442_000_501_u64)),
         ];
         for (notation, written) in cases {
-            let expires: Expires = serde_json::from_value(json!({ "at": "/until", "written": notation })).unwrap();
+            let expires: Expires =
+                serde_json::from_value(json!({ "at": "/until", "written": notation })).unwrap();
             assert_eq!(expires.written(deadline), written);
             let seen = |value: &Value, wanted| {
                 expires.seen(&Known::default().answered(json!({ "until": value })), wanted).unwrap()

@@ -19,10 +19,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// # Errors
 /// [`Fault::Refused`] where something cannot be worked out, or would lead elsewhere: nothing is sent then.
 pub(super) fn ask(http: &Http, call: &Call, known: &Known, step: bool) -> Result<Ask, Fault> {
-    let mut url = http.url(&path(call, known).map_err(misfit)?.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut url =
+        http.url(&path(call, known).map_err(misfit)?.iter().map(String::as_str).collect::<Vec<_>>());
     query(&mut url, call, known).map_err(misfit)?;
     let body = match (&call.json, &call.form) {
-        (Some(tree), _) => Some((http.media_type().to_owned(), tree.value(known).map_err(misfit)?.to_string())),
+        (Some(tree), _) => {
+            Some((http.media_type().to_owned(), tree.value(known).map_err(misfit)?.to_string()))
+        }
         (None, Some(form)) => {
             let fields = filled(form.iter(), known).map_err(misfit)?;
             Some((FORM.to_owned(), Serializer::new(String::new()).extend_pairs(fields).finish()))
@@ -40,7 +43,8 @@ pub(super) fn ask(http: &Http, call: &Call, known: &Known, step: bool) -> Result
 
 /// The request of `call` as an operator reads it before it is made.
 pub(super) fn shown(call: &Call, known: &Known, what: &str) -> Shown {
-    let path: String = call.call.segments.iter().map(|segment| format!("/{}", segment.shown(known))).collect();
+    let path: String =
+        call.call.segments.iter().map(|segment| format!("/{}", segment.shown(known))).collect();
     Shown::new(call.call.method.as_str(), path, what)
 }
 
@@ -70,7 +74,8 @@ fn query(url: &mut Url, call: &Call, known: &Known) -> Result<(), String> {
 fn headers(call: &Call, known: &Known) -> Result<HeaderMap, String> {
     let header = |(name, value): (&str, String)| {
         let name = HeaderName::try_from(name).map_err(|_| format!("\"{name}\" is no name of a header"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("what is to be sent as {name} cannot be"))?;
+        let value =
+            HeaderValue::try_from(value).map_err(|_| format!("what is to be sent as {name} cannot be"))?;
         Ok((name, value))
     };
     filled(call.headers.iter(), known)?.into_iter().map(header).collect()
@@ -131,6 +136,8 @@ mod tests {
         // To the parser of URLs, these are dots as well.
         let ask = asked(json!({ "call": "DELETE /users/{{ name }}" }), json!("%2e%2E")).unwrap();
         assert_eq!(ask.url.path(), "/api/users/%252e%252E");
-        assert!(asked(json!({ "call": "GET /a", "headers": { "X": "{{ name }}" } }), json!("a\r\nb")).is_err());
+        assert!(
+            asked(json!({ "call": "GET /a", "headers": { "X": "{{ name }}" } }), json!("a\r\nb")).is_err()
+        );
     }
 }

@@ -41,7 +41,8 @@ impl Run<'_> {
     /// Makes `calls`. Ends with the first that does not find what it is to be done to.
     pub(super) async fn all(&self, calls: &[Call], known: &mut Known) -> Result<Came, Fault> {
         for call in calls {
-            for name in call.keep.keys().filter(|name| known.get(name).is_none()).cloned().collect::<Vec<_>>() {
+            for name in call.keep.keys().filter(|name| known.get(name).is_none()).cloned().collect::<Vec<_>>()
+            {
                 known.learn(&name, Value::Null);
             }
             if call.items.is_some() {
@@ -137,7 +138,8 @@ impl Run<'_> {
         };
         let mut ask = ask(self.http, call, known, self.step)?;
         if let Some(address) = elsewhere {
-            ask.url = address.parse().map_err(|_| misfit(format!("\"{address}\" is no address of a page")))?;
+            ask.url =
+                address.parse().map_err(|_| misfit(format!("\"{address}\" is no address of a page")))?;
         }
         let url = ask.url.clone();
         let reply = self.http.ask(ask).await?;
@@ -178,7 +180,9 @@ impl Pages {
     fn page(&self, after: Option<&After>) -> Value {
         match (self, after) {
             (Self::Number(first) | Self::Offset(first), None) => (*first).into(),
-            (Self::Number(first) | Self::Offset(first), Some(After(at))) => at.parse().unwrap_or(*first).into(),
+            (Self::Number(first) | Self::Offset(first), Some(After(at))) => {
+                at.parse().unwrap_or(*first).into()
+            }
             (Self::Cursor(_), Some(After(cursor))) => cursor.clone().into(),
             (Self::Cursor(_), None) | (Self::Next(_) | Self::Link, _) => Value::Null,
         }

@@ -48,7 +48,6 @@ impl Scope {
     fn has(&self, name: &str) -> bool {
         self.0.contains(name.split('.').next().unwrap_or_default())
     }
-
 }
 
 impl Check<'_> {
@@ -59,7 +58,9 @@ impl Check<'_> {
             let (root, member) = (parts.next().unwrap_or_default(), parts.next());
             let among: Vec<String> = match root {
                 _ if !scope.has(root) => scope.0.iter().cloned().collect(),
-                "settings" => self.description.needs.settings.keys().map(|name| name.replace('-', "_")).collect(),
+                "settings" => {
+                    self.description.needs.settings.keys().map(|name| name.replace('-', "_")).collect()
+                }
                 "attributes" => self.description.account.attributes.keys().cloned().collect(),
                 _ => continue,
             };
@@ -82,9 +83,8 @@ impl Check<'_> {
 
     /// Tells which names in `call` mean nothing, and adds to `scope` what it keeps.
     pub(super) fn call_names(&mut self, at: &[Segment<'_>], call: &Call, scope: &mut Scope, creates: bool) {
-        let names = |expression: &Option<Expression>| {
-            expression.as_ref().map(Expression::names).unwrap_or_default()
-        };
+        let names =
+            |expression: &Option<Expression>| expression.as_ref().map(Expression::names).unwrap_or_default();
         self.known(&below(at, &["when"]), &names(&call.when), scope);
         self.known(&below(at, &["each"]), &names(&call.each), scope);
         let mut sending = scope.clone();
@@ -139,7 +139,11 @@ fn below<'a>(at: &[Segment<'a>], keys: &[&'a str]) -> Vec<Segment<'a>> {
 /// The names in what `call` sends.
 pub(super) fn sent(call: &Call) -> BTreeSet<String> {
     let path = call.call.segments.iter().flat_map(|segment| segment.names());
-    let templates = call.query.values().chain(call.headers.values()).chain(call.form.iter().flat_map(|form| form.values()));
+    let templates = call
+        .query
+        .values()
+        .chain(call.headers.values())
+        .chain(call.form.iter().flat_map(|form| form.values()));
     let templates = templates.flat_map(|template| template.names());
     let body = call.json.iter().flat_map(|tree| tree.names());
     path.chain(templates).chain(body).collect()

@@ -90,10 +90,18 @@ impl Settings {
             (check(&name, &text, mistakes)?, text)
         };
         let before = mistakes.errors();
-        mistakes.extend(wrong_auth(&written, &description).map(|(message, hint)| at(&["auth"], message).hint(hint)));
+        mistakes.extend(
+            wrong_auth(&written, &description).map(|(message, hint)| at(&["auth"], message).hint(hint)),
+        );
         mistakes.extend(wrong_settings(&written, &description, &at));
         let Written { url, auth, settings, .. } = written;
-        (mistakes.errors() == before).then(|| Self { url, auth, settings, description: description.into(), text })
+        (mistakes.errors() == before).then(|| Self {
+            url,
+            auth,
+            settings,
+            description: description.into(),
+            text,
+        })
     }
 
     pub(in super::super) fn facts(&self) -> Facts<'_> {
@@ -101,7 +109,9 @@ impl Settings {
         match &self.auth {
             None => {}
             Some(Shown::Bearer(token)) => facts.secrets.push((&["auth", "bearer"], token)),
-            Some(Shown::Basic(basic)) => facts.secrets.push((&["auth", "basic", "password"], &basic.password)),
+            Some(Shown::Basic(basic)) => {
+                facts.secrets.push((&["auth", "basic", "password"], &basic.password))
+            }
             Some(Shown::Header(header)) => facts.secrets.push((&["auth", "header", "value"], &header.value)),
             Some(Shown::Oauth(credentials)) => {
                 facts.secrets.push((&["auth", "oauth", "client-secret"], &credentials.client_secret));
@@ -168,7 +178,10 @@ fn wrong_auth(written: &Written, description: &Description) -> Option<(String, S
         Some(Shown::Basic(_)) => Some(AuthKind::Basic),
         Some(Shown::Header(header)) => {
             if HeaderName::try_from(&header.name).is_err() {
-                return Some((format!("\"{}\" is no name of a header", header.name), "as in X-Api-Key".into()));
+                return Some((
+                    format!("\"{}\" is no name of a header", header.name),
+                    "as in X-Api-Key".into(),
+                ));
             }
             Some(AuthKind::Header)
         }
@@ -206,9 +219,9 @@ fn wrong_settings(
     let odd = odd.map(|(name, _)| {
         at(&["settings", name], format!("\"{name}\" is to be a text, a number, true or false"))
     });
-    let missing = declared.iter().filter(|(name, setting)| {
-        setting.default.is_none() && !written.settings.contains_key(name.as_str())
-    });
+    let missing = declared
+        .iter()
+        .filter(|(name, setting)| setting.default.is_none() && !written.settings.contains_key(name.as_str()));
     let missing = missing.map(|(name, setting)| {
         at(&["settings"], format!("{} wants the setting \"{name}\"", description.title)).hint(&*setting.about)
     });

@@ -28,7 +28,9 @@ impl Rest {
                 // Where the group is made if there is none of its name, two first members must not make two.
                 let _one_at_a_time = self.giving.lock().await;
                 match self.run(true).all(calls, &mut known).await? {
-                    Came::NotFound => Err(Fault::transient(format!("finds no {entitlement}, or no such account"))),
+                    Came::NotFound => {
+                        Err(Fault::transient(format!("finds no {entitlement}, or no such account")))
+                    }
                     Came::Done | Came::Already => Ok(None),
                 }
             }
@@ -99,7 +101,9 @@ impl Rest {
             Entitlement::Group(_) => (&how.group, "groups"),
             Entitlement::Role(_) => (&how.role, "roles"),
         };
-        calls.as_deref().ok_or_else(|| misfit(format!("{} has no {kind} that we give", self.description.title)))
+        calls
+            .as_deref()
+            .ok_or_else(|| misfit(format!("{} has no {kind} that we give", self.description.title)))
     }
 
     /// What is known when `step` is taken.
@@ -140,7 +144,9 @@ impl Rest {
             known.learn("external_id", json!(key.external_id));
         }
         if let Some(profile) = profile {
-            let attribute = |name: &String| (name.clone(), profile.attributes.get(name).map_or(Value::Null, |value| json!(value)));
+            let attribute = |name: &String| {
+                (name.clone(), profile.attributes.get(name).map_or(Value::Null, |value| json!(value)))
+            };
             let attributes = self.how().attributes.keys().map(attribute).collect();
             let expires = self.how().expires.as_ref().zip(profile.expires);
             known.learn("user_name", json!(profile.user_name));

@@ -60,7 +60,9 @@ impl Template {
     }
 
     pub(super) fn names(&self) -> BTreeSet<String> {
-        let named = |part: &Part| if let Part::Value(expression) = part { expression.names() } else { BTreeSet::new() };
+        let named = |part: &Part| {
+            if let Part::Value(expression) = part { expression.names() } else { BTreeSet::new() }
+        };
         self.0.iter().flat_map(named).collect()
     }
 
@@ -101,7 +103,8 @@ impl TryFrom<String> for Template {
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            let (expression, after) = expression(after).ok_or_else(|| format!("\"{{{{{after}\" has no end"))??;
+            let (expression, after) =
+                expression(after).ok_or_else(|| format!("\"{{{{{after}\" has no end"))??;
             parts.push(Part::Value(expression));
             rest = after;
         }
@@ -184,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_text_is_filled_in_and_a_lone_expression_keeps_its_type() {
-        let known = Known::default().with("name", json!("ada")).with("number", json!(7)).with("none", Value::Null);
+        let known =
+            Known::default().with("name", json!("ada")).with("number", json!(7)).with("none", Value::Null);
         let value = |text: &str| template(text).unwrap().value(&known);
         assert_eq!(value("@{{ name }}:{{ number }}"), Ok(json!("@ada:7")));
         assert_eq!(value("{{ number }}"), Ok(json!(7)));

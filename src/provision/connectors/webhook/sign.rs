@@ -20,7 +20,9 @@ impl TryFrom<String> for Key {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let bytes = text.trim().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
         let bytes = bytes.filter(|bytes| (24..=64).contains(&bytes.len()));
-        bytes.map(Self).ok_or("a secret is whsec_ and 24 to 64 bytes in base64; `openssl rand -base64 32` makes them")
+        bytes
+            .map(Self)
+            .ok_or("a secret is whsec_ and 24 to 64 bytes in base64; `openssl rand -base64 32` makes them")
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::connector::{Fault, Refusal, RetryAfter, words};
 use super::pace::{Pace, Told};
+use super::reach::Resolver;
 use super::tokens::Tokens;
-use crate::loopback::Resolver;
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};

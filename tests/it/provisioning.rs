@@ -294,3 +294,44 @@ async fn a_target_is_proved_before_people_depend_on_it() {
     let missing = guestpass(&["connector", "test", "nots", "--config", &config]).await;
     assert_eq!(missing.err, "error: there is no target nots; there are: notes\n");
 }
+
+#[tokio::test]
+async fn settings_of_targets_are_told_where_they_stand() {
+    let site = Site::new(Clock::system()).await;
+    let config = site.config().display().to_string();
+    let address = format!("http://{}/scim/v2", site.scim.address);
+    let original = std::fs::read_to_string(site.config()).unwrap();
+    for (accounts, told) in [
+        (
+            r#"{ scim: https://169.254.169.254/scim, token: abcdefgh }"#,
+            "\"https://169.254.169.254/scim\" is link-local",
+        ),
+        (r#"{ scin: https://wiki.example.com, token: abcdefgh }"#, "nothing says what the target speaks"),
+        (r#"{ scim: https://wiki.example.com, tokn: abcdefgh }"#, "unknown key \"tokn\""),
+        (r#"{ scim: https://wiki.example.com, token: abcdefgh, guard: { share: 10 } }"#, "expected"),
+        (
+            r#"{ scim: https://wiki.example.com, token: abcdefgh, seat: free }"#,
+            "\"free\" is no price: write it like 12.50 EUR",
+        ),
+        (r#"{ scim: https://wiki.example.com, postgres: x }"#, "a target speaks one language"),
+        (r#"notez"#, "there is no target \"notez\""),
+    ] {
+        let written = format!("{{ scim: \"{address}\", token: \"${{file:scim-token}}\" }}");
+        assert!(original.contains(&written));
+        site.write(CONFIG, &original.replace(&written, accounts));
+        let said = guestpass(&["check", "--config", &config]).await;
+        assert_eq!(said.code, 1, "{accounts}: {said:?}");
+        assert!(said.err.contains(told) && said.err.contains("guestpass.yaml:"), "{accounts}: {}", said.err);
+    }
+    // One that several apps share, by its name.
+    let shared = original.replace(
+        &format!("    accounts: {{ scim: \"{address}\", token: \"${{file:scim-token}}\" }}\n"),
+        "    accounts: directory\n",
+    );
+    let targets = format!(
+        "targets: {{ directory: {{ scim: \"{address}\", token: \"${{file:scim-token}}\" }} }}\n\napps:"
+    );
+    site.write(CONFIG, &shared.replace("apps:", &targets));
+    let said = guestpass(&["check", "--config", &config]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+}

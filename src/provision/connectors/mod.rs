@@ -1,6 +1,9 @@
 //! What targets speak, one file each. To add one: a file here, and a line in each list below.
 
+#[cfg(test)]
+mod counterpart;
 mod expiry;
+pub mod ldap;
 mod lock;
 mod naming;
 pub mod postgres;
@@ -11,6 +14,7 @@ pub mod webhook;
 use super::target::{Target, Treatment};
 use super::{Connector, pace};
 use crate::document::{Document, Mistakes};
+use ldap::Ldap;
 use postgres::Postgres;
 use rest::Rest;
 use scim::Scim;
@@ -21,7 +25,7 @@ use url::Url;
 use webhook::Webhook;
 
 /// What a target speaks, by the key that says where it is.
-pub const KINDS: [&str; 4] = ["postgres", "rest", "scim", "webhook"];
+pub const KINDS: [&str; 5] = ["ldap", "postgres", "rest", "scim", "webhook"];
 
 /// The keys that mean the same whatever a target speaks.
 pub const COMMON: [&str; 6] = ["link", "guard", "parallel", "privileged", "seat", "pace"];
@@ -38,6 +42,8 @@ pub struct Settings {
 /// What a target speaks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Speaks {
+    /// LDAP, whose people are the accounts.
+    Ldap(ldap::Settings),
     /// PostgreSQL, whose roles are the accounts.
     Postgres(postgres::Settings),
     /// What a description says.
@@ -74,6 +80,7 @@ impl Settings {
     ) -> Option<Self> {
         let treatment = common.read(mistakes);
         let speaks = match kind {
+            "ldap" => own.read(mistakes).map(Speaks::Ldap),
             "postgres" => own.read(mistakes).map(Speaks::Postgres),
             "rest" => rest::Settings::read(own, open, mistakes).map(Speaks::Rest),
             "scim" => own.read(mistakes).map(Speaks::Scim),
@@ -86,6 +93,7 @@ impl Settings {
     /// Takes the paths of files for paths from `folder`, unless they begin at the root.
     pub fn in_folder(&mut self, folder: &Path) {
         match &mut self.speaks {
+            Speaks::Ldap(settings) => settings.in_folder(folder),
             Speaks::Postgres(settings) => settings.in_folder(folder),
             Speaks::Rest(_) | Speaks::Scim(_) | Speaks::Webhook(_) => {}
         }
@@ -94,6 +102,7 @@ impl Settings {
     /// What is to be checked besides.
     pub fn facts(&self) -> Facts<'_> {
         match &self.speaks {
+            Speaks::Ldap(settings) => settings.facts(),
             Speaks::Postgres(settings) => settings.facts(),
             Speaks::Rest(settings) => settings.facts(),
             Speaks::Scim(settings) => settings.facts(),
@@ -108,6 +117,7 @@ impl Settings {
     pub fn build(&self) -> anyhow::Result<Target> {
         let pace: pace::Limits = self.treatment.pace;
         let connector: Arc<dyn Connector> = match &self.speaks {
+            Speaks::Ldap(settings) => Arc::new(Ldap::new(settings, pace)),
             Speaks::Postgres(settings) => Arc::new(Postgres::new(settings, pace)),
             Speaks::Rest(settings) => Arc::new(Rest::new(settings, pace)?),
             Speaks::Scim(settings) => Arc::new(Scim::new(settings, pace)?),

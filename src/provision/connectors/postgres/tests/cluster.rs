@@ -1,17 +1,17 @@
 //! Real servers, each with a cluster of its own that goes with the test.
 
 use super::super::{Postgres, Settings};
+use crate::provision::connectors::counterpart::{certificates, left_out, reserve};
 use crate::provision::pace::Limits;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 const PASSWORD: &str = "s3cret";
 /// Whom the server runs as where we are root, as which it does not run.
@@ -23,6 +23,7 @@ pub(super) struct Cluster {
     port: u16,
     /// Whether it was built with TLS.
     pub(super) is_secured: bool,
+    _reserved: TcpSocket,
 }
 
 /// Runs `test` with each server that is there: those where Debian keeps them, and the one whose programs are in
@@ -36,8 +37,7 @@ pub(super) async fn each(test: impl AsyncFn(&Cluster)) {
         .filter(|folder| folder.join("initdb").exists())
         .collect();
     if programs.is_empty() {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "PostgreSQL is not installed");
-        eprintln!("PostgreSQL is not installed: left out");
+        left_out("PostgreSQL is not installed");
     }
     for programs in programs {
         let cluster = Cluster::start(programs).await;
@@ -53,13 +53,14 @@ impl Drop for Cluster {
 
 impl Cluster {
     async fn start(programs: PathBuf) -> Self {
-        // Free a moment ago: whoever takes it in between makes the server say so.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut cluster = Self { programs, folder: tempfile::tempdir().unwrap(), port, is_secured: true };
+        let (reserved, port) = reserve();
+        let folder = tempfile::tempdir().unwrap();
+        let mut cluster = Self { programs, folder, port, is_secured: true, _reserved: reserved };
         let folder = cluster.path("");
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
         cluster.write("password", PASSWORD);
-        cluster.certificates();
+        certificates(cluster.folder.path());
+        std::fs::set_permissions(cluster.path("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::create_dir(cluster.path("data")).unwrap();
         cluster.give_away();
         let (data, password) = (cluster.path("data"), cluster.path("password"));
@@ -83,22 +84,6 @@ impl Cluster {
     fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
         std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn certificates(&self) {
-        for name in ["ca", "other"] {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-            self.write(&format!("{name}.pem"), &ca.pem());
-            if name == "ca" {
-                let key = KeyPair::generate().unwrap();
-                let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-                self.write("server.pem", &params.signed_by(&key, &ca).unwrap().pem());
-                self.write("server.key", &key.serialize_pem());
-            }
-        }
     }
 
     fn give_away(&self) {

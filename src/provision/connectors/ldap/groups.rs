@@ -1,0 +1,141 @@
+//! Groups: who is in them is written at the group, in one of three ways.
+//!
+//! A group is never read for its members: it is asked which groups have one. So it does not matter how many members a
+//! group has, nor that Active Directory tells at most 1,500 at a time.
+
+use super::entry::Entry;
+use super::{Ldap, fault, filter};
+use crate::account::Profile;
+use crate::provision::connector::{Fault, Key, Refusal};
+use ldap3::Mod;
+
+/// The object classes of groups, and the attribute in which each keeps its members. What is of two of them is taken for the
+/// first.
+const KINDS: [(&str, &str); 4] = [
+    ("groupOfNames", "member"),
+    ("groupOfUniqueNames", "uniqueMember"),
+    ("group", "member"),
+    ("posixGroup", "memberUid"),
+];
+
+/// A group.
+pub(super) struct Group {
+    dn: String,
+    pub(super) name: String,
+    /// The attribute in which it keeps its members.
+    attribute: &'static str,
+}
+
+/// How somebody is written in groups: by the name of their entry, or by the name that they sign in with.
+pub(super) struct Member {
+    pub(super) dn: String,
+    pub(super) name: String,
+}
+
+impl Group {
+    fn of(entry: Entry) -> Option<Self> {
+        let (_, attribute) = KINDS.iter().find(|(class, _)| entry.is_a(class))?;
+        Some(Self { name: entry.first("cn")?.to_owned(), dn: entry.dn, attribute })
+    }
+
+    /// `member` as it writes them.
+    fn value<'a>(&self, member: &'a Member) -> &'a str {
+        if self.attribute == "memberUid" { &member.name } else { &member.dn }
+    }
+
+    fn change(
+        &self,
+        with: fn(Vec<u8>, std::collections::HashSet<Vec<u8>>) -> Mod<Vec<u8>>,
+        value: &str,
+    ) -> Mod<Vec<u8>> {
+        with(self.attribute.into(), [value.as_bytes().to_vec()].into())
+    }
+}
+
+impl Ldap {
+    pub(super) fn member(&self, entry: &Entry) -> Member {
+        let name = entry.first(&self.directory.name).unwrap_or_default().to_owned();
+        Member { dn: entry.dn.clone(), name }
+    }
+
+    /// The groups that `entry` is in by itself, not by way of another group.
+    pub(super) async fn groups_of(&self, entry: &Entry) -> Result<Vec<Group>, Fault> {
+        self.groups_with(&self.member(entry)).await
+    }
+
+    async fn groups_with(&self, member: &Member) -> Result<Vec<Group>, Fault> {
+        let by_dn =
+            ["member", "uniqueMember"].map(|attribute| filter::equals(attribute, &member.dn)).concat();
+        let by_name = filter::equals("memberUid", &member.name);
+        self.groups_that(&format!("(|{by_dn}{by_name})")).await
+    }
+
+    async fn groups_that(&self, term: &str) -> Result<Vec<Group>, Fault> {
+        let kinds = KINDS.map(|(class, _)| filter::equals("objectClass", class)).concat();
+        let filter = format!("(&(|{kinds}){term})");
+        let found = self.server.search(&self.groups, &filter, &["cn", "objectClass"]).await?;
+        Ok(found.into_iter().filter_map(Group::of).collect())
+    }
+
+    async fn group(&self, name: &str) -> Result<Option<Group>, Fault> {
+        let mut found = self.groups_that(&filter::equals("cn", name)).await?;
+        if found.len() > 1 {
+            let said = format!("{} groups are called \"{name}\"", found.len());
+            return Err(Fault::refused(Refusal::Conflict, said));
+        }
+        Ok(found.pop())
+    }
+
+    pub(super) async fn join(&self, key: &Key, native_id: &str, name: &str) -> Result<(), Fault> {
+        let Some(entry) = self.ours(key, native_id, &Profile::default()).await? else { return Ok(()) };
+        let group = self.group(name).await?.ok_or_else(|| {
+            Fault::refused(
+                Refusal::Invalid,
+                format!("there is no group \"{name}\" below \"{}\"", self.groups),
+            )
+        })?;
+        self.enter(&group, &self.member(&entry)).await
+    }
+
+    pub(super) async fn leave(&self, key: &Key, native_id: &str, name: &str) -> Result<(), Fault> {
+        let Some(entry) = self.ours(key, native_id, &Profile::default()).await? else { return Ok(()) };
+        match self.group(name).await? {
+            Some(group) => self.exit(&group, &self.member(&entry)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn enter(&self, group: &Group, member: &Member) -> Result<(), Fault> {
+        let add = group.change(Mod::Add, group.value(member));
+        self.server.modify(&group.dn, vec![add]).await?.done_or(&[fault::ATTRIBUTE_OR_VALUE_EXISTS])
+    }
+
+    async fn exit(&self, group: &Group, member: &Member) -> Result<(), Fault> {
+        let delete = || group.change(Mod::Delete, group.value(member));
+        let answer = self.server.modify(&group.dn, vec![delete()]).await?;
+        if answer.code() == fault::OBJECT_CLASS_VIOLATION && group.attribute != "memberUid" {
+            // The last member: such a group must not be empty (RFC 4519, section 3.5).
+            let stay = group.change(Mod::Add, &self.placeholder);
+            return self.server.modify(&group.dn, vec![stay, delete()]).await?.done_or(&[]);
+        }
+        answer.done_or(&[fault::NO_SUCH_ATTRIBUTE, fault::NO_SUCH_OBJECT])
+    }
+
+    /// Takes `member` out of all groups. Done before an entry is deleted, and before one is made: whoever gets a name is
+    /// not to inherit what somebody had who was called the same.
+    pub(super) async fn leave_all(&self, member: &Member) -> Result<(), Fault> {
+        for group in self.groups_with(member).await? {
+            self.exit(&group, member).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes in all groups `after` for `before`, who is the same.
+    pub(super) async fn follow(&self, before: &Member, after: &Member) -> Result<(), Fault> {
+        for group in self.groups_with(before).await? {
+            self.enter(&group, after).await?;
+            self.exit(&group, before).await?;
+        }
+        Ok(())
+    }
+}

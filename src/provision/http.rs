@@ -71,6 +71,7 @@ impl Http {
             // The token goes where the operator said, and nowhere else.
             .redirect(redirect::Policy::none())
             .no_proxy()
+            .user_agent("guestpass")
             .dns_resolver(Resolver)
             .build()?;
         Ok(Self { client, base, auth, media_type: media_type.into(), pace })
@@ -238,6 +239,8 @@ impl Reply {
         let (said, after) = (self.said(), self.after());
         match self.status.as_u16() {
             401 => Fault::AuthFailed(said),
+            // GitHub's word for haste.
+            403 if after.is_some() => Fault::Throttled(after),
             403 => Fault::refused(Refusal::Forbidden, said),
             409 => Fault::refused(Refusal::Conflict, said),
             429 => Fault::Throttled(after),
@@ -257,8 +260,10 @@ impl Reply {
     pub(super) fn said(&self) -> String {
         let told = |error: &Value| {
             let member = |name: &&str| error.get(name).and_then(Value::as_str).map(str::to_owned);
-            ["detail", "error_description", "message", "error"].iter().find_map(member)
+            ["detail", "error_description", "description", "message", "error"].iter().find_map(member)
         };
+        // Slack puts it in an object of its own.
+        let told = |error: &Value| told(error).or_else(|| told(error.get("Errors")?));
         let detail = self.json().as_ref().and_then(told).unwrap_or_else(|| self.body.clone());
         words(&format!("answers {}: {detail}", self.status.as_u16())).trim_end_matches(':').to_owned()
     }

@@ -2,24 +2,32 @@
 //! keeps it.
 
 mod calls;
+mod dialect;
+mod edit;
 #[cfg(test)]
 mod fake;
+mod features;
 mod groups;
+mod guests;
 mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use self::dialect::Dialect;
+
+use self::dialect::{Capabilities, Deletion, Manner, Names};
+use self::edit::Edit;
 use self::server::Server;
 use super::Facts;
 use crate::account::{Actual, Candidate, Desired, Entitlement, Expiry, Profile, Seen, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
 use crate::provision::pace::Limits;
 use futures_util::future::BoxFuture;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -32,6 +40,12 @@ pub struct Settings {
     /// The bearer token.
     #[serde(deserialize_with = "secret")]
     pub token: SecretString,
+    /// Whose SCIM it is.
+    #[serde(default)]
+    dialect: Dialect,
+    /// What the server can do otherwise than its dialect says.
+    #[serde(default)]
+    capabilities: Capabilities,
 }
 
 impl Settings {
@@ -45,10 +59,11 @@ impl Settings {
 }
 
 impl PartialEq for Settings {
-    /// Whether both lead to the same server with the same token.
+    /// Whether both lead to the same server with the same token, and speak alike.
     fn eq(&self, other: &Self) -> bool {
-        let Self { scim, token } = self;
-        *scim == other.scim && token.expose_secret() == other.token.expose_secret()
+        let Self { scim, token, dialect, capabilities } = self;
+        (scim, dialect, capabilities) == (&other.scim, &other.dialect, &other.capabilities)
+            && token.expose_secret() == other.token.expose_secret()
     }
 }
 
@@ -97,16 +112,14 @@ impl Scim {
 
     /// The one resource whose `attribute` is `value`.
     async fn search(&self, kind: &str, attribute: &str, value: &str) -> Result<Option<Value>, Fault> {
-        let found = self.server.search(kind, attribute, value).await?;
-        // External ids are case-exact, names are not; a server that ignores filters would hand us anybody.
-        let same = |found: &str| match attribute {
-            "externalId" => found == value,
-            _ => found.to_lowercase() == value.to_lowercase(),
+        // External ids are case-exact, names are not.
+        let same = |resource: &Value| {
+            wire::text(resource, attribute).is_some_and(|found| match attribute {
+                "externalId" => found == value,
+                _ => found.to_lowercase() == value.to_lowercase(),
+            })
         };
-        if !found.iter().all(|resource| wire::text(resource, attribute).is_some_and(same)) {
-            return Err(Fault::refused(Refusal::Invalid, format!("does not filter {kind} by {attribute}")));
-        }
-        match <[Value; 1]>::try_from(found) {
+        match <[Value; 1]>::try_from(self.server.search(kind, (attribute, value), &same).await?) {
             Ok([resource]) => Ok(Some(resource)),
             Err(none) if none.is_empty() => Ok(None),
             Err(many) => {
@@ -117,33 +130,44 @@ impl Scim {
     }
 
     async fn create(&self, key: &Key, profile: &Profile) -> Result<Option<String>, Fault> {
-        let reply =
-            self.server.write(Method::POST, &["Users"], &wire::user(&key.external_id, profile)).await?;
-        if reply.status != StatusCode::CONFLICT {
+        let manner = self.server.manner().await?;
+        let reply = self.server.post(&["Users"], &wire::user(&key.external_id, profile, &manner)).await?;
+        // A name that is taken is a conflict, a condition that fails, or just wrong.
+        if !matches!(
+            reply.status,
+            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED | StatusCode::BAD_REQUEST
+        ) {
             // Where the body was lost, the next look finds the id.
             return Ok(reply.done()?.and_then(|user| wire::id(&user)));
         }
-        // Made by a call whose answer was lost, or by another worker: then it is ours.
+        // Made by a call whose answer was lost, or by another worker, or closed by what should have deleted it: then it
+        // is ours.
         if let Some(user) = self.search("Users", "externalId", &key.external_id).await? {
-            return Ok(wire::id(&user));
+            let id = wire::id(&user);
+            if let Some(id) = id.as_ref().filter(|_| !wire::is_active(&user)) {
+                self.edit(id, &[Edit::active(true)]).await?;
+            }
+            return Ok(id);
+        }
+        if reply.status == StatusCode::BAD_REQUEST {
+            return Err(reply.fault());
         }
         let name = &profile.user_name;
+        let taken = || {
+            let said = format!(
+                "an account \"{name}\" exists that does not carry our external id; it is not taken over"
+            );
+            Err(Fault::refused(Refusal::Conflict, said))
+        };
+        if manner.names == Names::Rewritten {
+            return taken();
+        }
         match self.search("Users", "userName", name).await? {
             Some(user) if wire::text(&user, "externalId") == Some(&key.external_id) => Ok(wire::id(&user)),
-            Some(_) => {
-                let said = format!(
-                    "an account \"{name}\" exists that does not carry our external id; it is not taken over"
-                );
-                Err(Fault::refused(Refusal::Conflict, said))
-            }
+            Some(_) => taken(),
             // Somebody has it whom a search does not show (yet).
             None => Err(Fault::transient(reply.fault().to_string())),
         }
-    }
-
-    async fn adopt(&self, key: &Key, id: &str) -> Result<(), Fault> {
-        let mark = json!([{ "op": "replace", "path": "externalId", "value": key.external_id }]);
-        self.patch_user(id, mark).await
     }
 
     async fn delete(&self, id: &str) -> Result<(), Fault> {
@@ -151,10 +175,23 @@ impl Scim {
         if reply.status == StatusCode::NOT_FOUND { Ok(()) } else { reply.done().map(drop) }
     }
 
-    async fn patch_user(&self, id: &str, operations: Value) -> Result<(), Fault> {
-        let reply = self.server.write(Method::PATCH, &["Users", id], &wire::patch(operations)).await?;
+    async fn edit(&self, id: &str, edits: &[Edit]) -> Result<(), Fault> {
+        let reply = self.server.edit("Users", id, edits).await?;
         // Gone meanwhile: the next look sees that, and what follows from it.
         if reply.status == StatusCode::NOT_FOUND { Ok(()) } else { reply.done().map(drop) }
+    }
+
+    async fn update(&self, id: &str, profile: &Profile) -> Result<(), Fault> {
+        let manner = self.server.manner().await?;
+        self.edit(id, &wire::edits(profile, &manner)).await
+    }
+}
+
+/// The name of an account, as a look says it.
+fn name(user: &Value, wanted: &Desired, manner: &Manner) -> String {
+    match wanted {
+        Desired::Active(profile) if manner.names == Names::Rewritten => profile.user_name.clone(),
+        _ => wire::text(user, "userName").unwrap_or_default().to_owned(),
     }
 }
 
@@ -172,11 +209,12 @@ fn candidate(user: &Value) -> Option<Candidate> {
 
 impl Connector for Scim {
     fn abilities(&self) -> Abilities {
-        Abilities { delete: true, link: true, list: true, ..Abilities::default() }
+        let delete = self.server.known().delete == Deletion::Removes;
+        Abilities { delete, link: true, list: true, ..Abilities::default() }
     }
 
     fn calls(&self, step: &Step) -> Vec<Call> {
-        calls::calls(step)
+        calls::calls(step, &self.server.known())
     }
 
     fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
@@ -185,25 +223,27 @@ impl Connector for Scim {
             By::UserName(name) => ("userName", name),
             By::Email(email) => ("emails.value", email),
         };
+        let kept = self.server.known().names == Names::Kept;
         Box::pin(async move {
-            let found = self.server.search("Users", attribute, value).await?;
-            // A server that ignores filters would hand us anybody.
-            let same = |user: &&Value| match by {
+            // A name that the server made another of cannot be told from a stranger's: it finds one, or nobody.
+            let same = |user: &Value| match by {
                 By::Attribute(name, value) => wire::attribute(user, name).as_ref() == Some(value),
-                By::UserName(name) => wire::text(user, "userName")
-                    .is_some_and(|found| found.to_lowercase() == name.to_lowercase()),
+                By::UserName(name) => {
+                    !kept
+                        || wire::text(user, "userName")
+                            .is_some_and(|found| found.to_lowercase() == name.to_lowercase())
+                }
                 By::Email(email) => wire::has_email(user, email),
             };
-            Ok(found.iter().filter(same).filter_map(candidate).collect())
+            let found = self.server.search("Users", (attribute, value), &same).await?;
+            Ok(found.iter().filter_map(candidate).collect())
         })
     }
 
     fn list<'a>(&'a self, after: Option<&'a str>) -> BoxFuture<'a, Result<Page, Fault>> {
         Box::pin(async move {
-            let start = after.map_or(Ok(1), str::parse).map_err(|_| Fault::transient("lost the page"))?;
-            let (users, next) = self.server.page("Users", start).await?;
-            let accounts = users.iter().filter_map(candidate).collect();
-            Ok(Page { accounts, next: next.map(|next: usize| next.to_string()) })
+            let (users, next) = self.server.page("Users", after).await?;
+            Ok(Page { accounts: users.iter().filter_map(candidate).collect(), next })
         })
     }
 
@@ -216,14 +256,14 @@ impl Connector for Scim {
             let blank = Profile::default();
             let profile = if let Desired::Active(profile) = wanted { profile } else { &blank };
             let attribute = |name: &String| Some((name.clone(), wire::attribute(&user, name)?));
-            let owned = |name| wire::text(&user, name).map(str::to_owned);
+            let manner = self.server.known();
             Ok(Actual::Present(Seen {
                 active: wire::is_active(&user),
-                user_name: owned("userName").unwrap_or_default(),
-                display_name: owned("displayName"),
+                user_name: name(&user, wanted, &manner),
+                display_name: wire::text(&user, "displayName").map(str::to_owned),
                 email: wire::email(&user),
                 entitlements: self.entitlements_of(&user, &native_id, profile).await?,
-                expires: Expiry::NotKept,
+                expires: if manner.guests { guests::expiry(&user, profile) } else { Expiry::NotKept },
                 attributes: profile.attributes.keys().filter_map(attribute).collect(),
                 native_id,
             }))
@@ -231,18 +271,17 @@ impl Connector for Scim {
     }
 
     fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
-        let activate = |on: bool| json!([{ "op": "replace", "path": "active", "value": on }]);
         Box::pin(async move {
             match step {
                 Step::Create(profile) => {
                     wire::check(profile)?;
                     return self.create(key, profile).await;
                 }
-                Step::Enable { native_id } => self.patch_user(native_id, activate(true)).await?,
-                Step::Disable { native_id } => self.patch_user(native_id, activate(false)).await?,
+                Step::Enable { native_id } => self.edit(native_id, &[Edit::active(true)]).await?,
+                Step::Disable { native_id } => self.edit(native_id, &[Edit::active(false)]).await?,
                 Step::Update { native_id, profile } => {
                     wire::check(profile)?;
-                    self.patch_user(native_id, wire::replace(profile)).await?;
+                    self.update(native_id, profile).await?;
                 }
                 Step::Give { native_id, entitlement: Entitlement::Group(name) } => {
                     self.join(native_id, name).await?;
@@ -251,12 +290,15 @@ impl Connector for Scim {
                     self.leave(native_id, name).await?;
                 }
                 Step::Give { native_id, entitlement: Entitlement::Role(name) } => {
-                    self.patch_user(native_id, wire::add_role(name)).await?;
+                    self.edit(native_id, &[Edit::Add("roles", name.clone())]).await?;
                 }
                 Step::Take { native_id, entitlement: Entitlement::Role(name) } => {
-                    self.patch_user(native_id, wire::remove_role(name)).await?;
+                    self.edit(native_id, &[Edit::Remove("roles", name.clone())]).await?;
                 }
-                Step::Adopt { native_id } => self.adopt(key, native_id).await?,
+                Step::Adopt { native_id } => {
+                    let mark = Edit::Set("externalId".to_owned(), key.external_id.clone().into());
+                    self.edit(native_id, &[mark]).await?;
+                }
                 Step::Delete { native_id } => self.delete(native_id).await?,
                 Step::EndSessions { .. } | Step::HandOver { .. } => {}
             }

@@ -1,10 +1,12 @@
 //! Roles, which SCIM keeps at the user, and membership, which it keeps at the group.
 
+use super::dialect::Membership;
+use super::edit::Edit;
 use super::{Scim, server, wire};
 use crate::account::{Entitlement, Profile};
-use crate::provision::connector::Fault;
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use crate::provision::connector::{Fault, Refusal};
+use reqwest::StatusCode;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 impl Scim {
@@ -22,6 +24,10 @@ impl Scim {
 
     /// The groups that `user` is in: from the user where the server tells them there by name, else from the groups.
     async fn groups_of(&self, user: &Value, id: &str, profile: &Profile) -> Result<BTreeSet<String>, Fault> {
+        let manner = self.server.known();
+        if !manner.groups {
+            return Ok(BTreeSet::new());
+        }
         let ours = || profile.entitlements.union(&profile.withdrawn).filter_map(Entitlement::as_group);
         let told = wire::list(user, "groups");
         if let Some(told) = told {
@@ -35,6 +41,13 @@ impl Scim {
         let mut groups = BTreeSet::new();
         for name in ours() {
             let Some(group) = self.search("Groups", "displayName", name).await? else { continue };
+            if let (None, Membership::Asked, Some(group)) = (told, manner.membership, wire::id(&group)) {
+                let filter = format!("id eq {} and members eq {}", wire::quoted(&group), wire::quoted(id));
+                if self.server.has("Groups", &filter).await? {
+                    groups.insert(name.to_owned());
+                }
+                continue;
+            }
             let (members, member) = match told {
                 Some(told) => (told, wire::id(&group)),
                 None => (wire::list(&group, "members").unwrap_or_default(), Some(id.to_owned())),
@@ -48,20 +61,24 @@ impl Scim {
 
     /// Adds the account to the group, which is created if there is none of that name.
     pub(super) async fn join(&self, id: &str, name: &str) -> Result<(), Fault> {
+        if !self.server.known().groups {
+            let said = format!("the server has no groups, and so none called \"{name}\"");
+            return Err(Fault::refused(Refusal::Invalid, said));
+        }
         let group = self.group_to_join(name).await?;
-        let operations = json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]);
-        let reply = self.server.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
+        let reply = self.server.edit("Groups", &group, &[Edit::Add("members", id.to_owned())]).await?;
         // A conflict says that it is a member already.
         if reply.status == StatusCode::CONFLICT { Ok(()) } else { reply.done().map(drop) }
     }
 
     /// Takes the account out of the group; the group stays, even if empty.
     pub(super) async fn leave(&self, id: &str, name: &str) -> Result<(), Fault> {
+        if !self.server.known().groups {
+            return Ok(());
+        }
         let group = self.search("Groups", "displayName", name).await?;
         let Some(group) = group.as_ref().and_then(wire::id) else { return Ok(()) };
-        let path = format!("members[value eq {}]", wire::quoted(id));
-        let operations = json!([{ "op": "remove", "path": path }]);
-        let reply = self.server.write(Method::PATCH, &["Groups", &group], &wire::patch(operations)).await?;
+        let reply = self.server.edit("Groups", &group, &[Edit::Remove("members", id.to_owned())]).await?;
         if reply.status == StatusCode::NOT_FOUND || server::says(&reply, "noTarget") {
             Ok(())
         } else {
@@ -73,7 +90,7 @@ impl Scim {
         let _one_at_a_time = self.creating_group.lock().await;
         let found = match self.search("Groups", "displayName", name).await? {
             Some(group) => Some(group),
-            None => self.server.write(Method::POST, &["Groups"], &wire::group(name)).await?.done()?,
+            None => self.server.post(&["Groups"], &wire::group(name)).await?.done()?,
         };
         found
             .as_ref()

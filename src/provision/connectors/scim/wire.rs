@@ -1,9 +1,12 @@
 //! SCIM's words: what is written, and what is read out of what comes back. Attribute names are read without case
 //! (RFC 7643, section 2.1).
 
+use super::dialect::Manner;
+use super::edit::Edit;
+use super::guests;
 use crate::account::Profile;
 use crate::provision::connector::{Fault, Refusal};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -25,21 +28,17 @@ pub(super) fn check(profile: &Profile) -> Result<(), Fault> {
 }
 
 /// A new user, usable at once.
-pub(super) fn user(external_id: &str, profile: &Profile) -> Value {
-    let mut user = Map::new();
-    let mut schemas = vec![Value::from(USER)];
-    for (path, value) in &profile.attributes {
-        let (schema, name) = place(path);
-        set(&mut user, &schema.into_iter().chain(name.split('.')).collect::<Vec<_>>(), value);
-        schemas.extend(schema.map(Value::from).filter(|schema| !schemas.contains(schema)));
+pub(super) fn user(external_id: &str, profile: &Profile, manner: &Manner) -> Value {
+    let mut user = json!({ "schemas": [USER], "externalId": external_id });
+    if manner.full_names {
+        let display = profile.display_name.as_deref().unwrap_or(&profile.user_name);
+        let (given, family) = display.rsplit_once(' ').unwrap_or((display, display));
+        user["name"] = json!({ "givenName": given, "familyName": family });
+        user["displayName"] = display.into();
     }
-    user.insert("schemas".into(), Value::Array(schemas));
-    user.insert("externalId".into(), json!(external_id));
-    user.insert("active".into(), json!(true));
-    for (name, value) in core(profile) {
-        user.insert(name.into(), value);
-    }
-    Value::Object(user)
+    edits(profile, manner).iter().for_each(|edit| edit.written(manner).apply(&mut user));
+    Edit::active(true).written(manner).apply(&mut user);
+    user
 }
 
 /// A new group without members.
@@ -52,12 +51,13 @@ pub(super) fn patch(operations: Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
-/// The operations that make a user look like `profile`.
-pub(super) fn replace(profile: &Profile) -> Value {
-    let replace = |path: &str, value: Value| json!({ "op": "replace", "path": path, "value": value });
-    let core = core(profile).into_iter().map(|(path, value)| replace(path, value));
-    let further = profile.attributes.iter().map(|(path, value)| replace(path, json!(value)));
-    core.chain(further).collect()
+/// The changes that make a user look like `profile`.
+pub(super) fn edits(profile: &Profile, manner: &Manner) -> Vec<Edit> {
+    let core = core(profile).into_iter().map(|(path, value)| Edit::Set(path.to_owned(), value));
+    let further = profile.attributes.iter().map(|(path, value)| Edit::Set(path.clone(), json!(value)));
+    let end = guests::expiration(profile).filter(|_| manner.guests);
+    let end = end.map(|(path, value)| Edit::Set(path.to_owned(), value));
+    core.chain(further).chain(end).collect()
 }
 
 /// The attributes that a profile has words of its own for. E-mail addresses are replaced whole: a path with a filter
@@ -68,16 +68,6 @@ fn core(profile: &Profile) -> Vec<(&'static str, Value)> {
     let email = |email| ("emails", json!([{ "value": email, "type": "work", "primary": true }]));
     core.extend(profile.email.as_ref().map(email));
     core
-}
-
-/// The operations that give a user a role. Its value is what names it; what else it says is the server's.
-pub(super) fn add_role(name: &str) -> Value {
-    json!([{ "op": "add", "path": "roles", "value": [{ "value": name }] }])
-}
-
-/// The operations that take a role away.
-pub(super) fn remove_role(name: &str) -> Value {
-    json!([{ "op": "remove", "path": format!("roles[value eq {}]", quoted(name)) }])
 }
 
 /// The roles of a user; some servers list bare texts.
@@ -92,21 +82,31 @@ pub(super) fn has_email(user: &Value, address: &str) -> bool {
     list(user, "emails").unwrap_or_default().iter().any(same)
 }
 
-/// Sets what lies at `path`, unless something that is no object is in the way: then the next look finds it missing.
-fn set(object: &mut Map<String, Value>, path: &[&str], value: &str) {
-    match path {
-        [] => {}
-        [name] => drop(object.insert((*name).to_owned(), value.into())),
-        [name, rest @ ..] => {
-            if let Value::Object(inner) = object.entry(*name).or_insert_with(|| json!({})) {
-                set(inner, rest, value);
-            }
-        }
+/// The place of a member of `object`, made if there is none. What is there and no object gives way to one.
+pub(super) fn slot<'a>(object: &'a mut Value, name: &str) -> &'a mut Value {
+    if !object.is_object() {
+        *object = json!({});
+    }
+    let known =
+        object.as_object().and_then(|members| members.keys().find(|key| key.eq_ignore_ascii_case(name)));
+    let name = known.cloned().unwrap_or_else(|| name.to_owned());
+    &mut object[name]
+}
+
+/// Takes members out of a resource.
+pub(super) fn without(resource: &mut Value, names: &[&str]) {
+    if let Value::Object(members) = resource {
+        members.retain(|key, _| !names.iter().any(|name| key.eq_ignore_ascii_case(name)));
     }
 }
 
+/// Whether an entry of a list has this value; some servers list bare texts.
+pub(super) fn is_entry(entry: &Value, value: &str) -> bool {
+    entry.as_str().or(text(entry, "value")) == Some(value)
+}
+
 /// Splits an attribute's path (RFC 7644, figure 1) into the extension schema, if any, and the rest.
-fn place(path: &str) -> (Option<&str>, &str) {
+pub(super) fn place(path: &str) -> (Option<&str>, &str) {
     match path.rsplit_once(':') {
         Some((schema, name)) if schema.eq_ignore_ascii_case(USER) => (None, name),
         Some((schema, name)) => (Some(schema), name),
@@ -119,7 +119,7 @@ pub(super) fn quoted(value: &str) -> String {
     Value::from(value).to_string()
 }
 
-fn field<'a>(resource: &'a Value, name: &str) -> Option<&'a Value> {
+pub(super) fn field<'a>(resource: &'a Value, name: &str) -> Option<&'a Value> {
     resource.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
@@ -165,6 +165,7 @@ pub(super) fn attribute(user: &Value, path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::Dialect;
     use super::*;
 
     const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -186,7 +187,7 @@ mod tests {
             .into(),
             ..Profile::default()
         };
-        let user = user("gp-1", &profile);
+        let user = user("gp-1", &profile, &Dialect::Generic.manner());
         assert_eq!(
             user,
             json!({

@@ -87,17 +87,6 @@ impl Http {
         url
     }
 
-    /// Asks for what lies at `url`, and changes nothing.
-    pub(super) async fn get(&self, url: Url) -> Result<Reply, Fault> {
-        self.ask(Ask { method: Method::GET, url, headers: HeaderMap::new(), body: None, write: false }).await
-    }
-
-    /// Changes something.
-    pub(super) async fn write(&self, method: Method, url: Url, body: Option<String>) -> Result<Reply, Fault> {
-        let body = body.map(|body| (self.media_type.clone(), body));
-        self.ask(Ask { method, url, headers: HeaderMap::new(), body, write: true }).await
-    }
-
     /// The media type of what is sent and asked for.
     pub(super) fn media_type(&self) -> &str {
         &self.media_type

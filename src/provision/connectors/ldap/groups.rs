@@ -8,6 +8,7 @@ use super::{Ldap, fault, filter};
 use crate::account::Profile;
 use crate::provision::connector::{Fault, Key, Refusal};
 use ldap3::Mod;
+use std::collections::HashSet;
 
 /// The object classes of groups, and the attribute in which each keeps its members. What is of two of them is taken for the
 /// first.
@@ -32,6 +33,9 @@ pub(super) struct Member {
     pub(super) name: String,
 }
 
+/// What is done with the values of an attribute.
+type Modify = fn(Vec<u8>, HashSet<Vec<u8>>) -> Mod<Vec<u8>>;
+
 impl Group {
     fn of(entry: Entry) -> Option<Self> {
         let (_, attribute) = KINDS.iter().find(|(class, _)| entry.is_a(class))?;
@@ -43,11 +47,7 @@ impl Group {
         if self.attribute == "memberUid" { &member.name } else { &member.dn }
     }
 
-    fn change(
-        &self,
-        with: fn(Vec<u8>, std::collections::HashSet<Vec<u8>>) -> Mod<Vec<u8>>,
-        value: &str,
-    ) -> Mod<Vec<u8>> {
+    fn change(&self, with: Modify, value: &str) -> Mod<Vec<u8>> {
         with(self.attribute.into(), [value.as_bytes().to_vec()].into())
     }
 }

@@ -49,6 +49,9 @@ pub struct Abilities {
     pub link: bool,
     /// [`Connector::list`].
     pub list: bool,
+    /// Its accounts have no room for our external id, or not for good: once one was seen it is ours as the store remembers
+    /// its id, which makes that a [`Key`]'s better half.
+    pub unmarked: bool,
 }
 
 /// By what an account is looked for that does not carry our external id.

@@ -69,7 +69,12 @@ pub(super) async fn in_the_way(connector: &dyn Connector, profile: &Profile, con
     if !connector.abilities().link {
         return conflict;
     }
-    let found: Vec<Candidate> =
-        connector.matching(&By::UserName(profile.user_name.clone())).await.unwrap_or_default();
-    if found.is_empty() { conflict } else { Fault::Undecided(found) }
+    let email = profile.email.clone().map(By::Email);
+    for by in [By::UserName(profile.user_name.clone())].into_iter().chain(email) {
+        let found: Vec<Candidate> = connector.matching(&by).await.unwrap_or_default();
+        if !found.is_empty() {
+            return Fault::Undecided(found);
+        }
+    }
+    conflict
 }

@@ -2,7 +2,9 @@
 //! afterwards. What operators run before they trust a target, and what every connector has to pass.
 
 use super::connector::{By, Connector, Fault, Key, Refusal, RetryAfter};
-use crate::account::{Actual, Closing, Desired, Entitlement, Expiry, Profile, Seen, Step, next_step};
+use crate::account::{
+    Actual, Candidate, Closing, Desired, Entitlement, Expiry, Profile, Seen, Step, next_step,
+};
 use crate::seal::random_text;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -149,8 +151,15 @@ impl Probe<'_> {
         let before = self.seen(&self.active()).await?;
         let unknown = Key { native_id: None, ..self.key.clone() };
         match self.connector.apply(&unknown, &Step::Create(self.profile.clone())).await {
+            Ok(Some(id)) if id != before.native_id => {
+                return Err(format!("there are two: {} and {id}", before.native_id));
+            }
             Ok(_) | Err(Fault::Refused { why: Refusal::Conflict | Refusal::Invalid, .. }) => {}
             Err(fault) => return Err(fault.to_string()),
+        }
+        // By then it is known by its id alone.
+        if self.connector.abilities().unmarked {
+            return Ok(());
         }
         let found =
             self.connector.observe(&unknown, &self.active()).await.map_err(|fault| fault.to_string())?;
@@ -213,10 +222,14 @@ impl Probe<'_> {
     async fn find(&mut self) {
         let abilities = self.connector.abilities();
         if abilities.link {
-            let by = By::UserName(self.profile.user_name.clone());
-            let found = self.connector.matching(&by).await.map_err(|fault| fault.to_string());
+            let mut found = self.connector.matching(&By::UserName(self.profile.user_name.clone())).await;
+            // Some know people by their address alone.
+            if let (Err(Fault::Refused { .. }), Some(email)) = (&found, &self.profile.email) {
+                found = self.connector.matching(&By::Email(email.clone())).await;
+            }
+            let found = found.map_err(|fault| fault.to_string());
             let found = found.and_then(|found| match &found[..] {
-                [one] if one.external_id.as_ref() == Some(&self.key.external_id) => Ok(()),
+                [one] if self.is_ours(one) => Ok(()),
                 [one] => Err(format!("it does not tell whose {} is", one.native_id)),
                 found => Err(format!("it finds {} where there is one", found.len())),
             });
@@ -232,11 +245,19 @@ impl Probe<'_> {
         }
     }
 
+    /// Whether it is our account: by our mark, or where there is none by its id.
+    fn is_ours(&self, one: &Candidate) -> bool {
+        match self.connector.abilities().unmarked {
+            true => Some(&one.native_id) == self.key.native_id.as_ref(),
+            false => one.external_id.as_ref() == Some(&self.key.external_id),
+        }
+    }
+
     async fn listed(&self) -> Tried {
         let mut after = None;
         for _ in 0..PAGES {
             let page = self.connector.list(after.as_deref()).await.map_err(|fault| fault.to_string())?;
-            if page.accounts.iter().any(|one| one.external_id.as_ref() == Some(&self.key.external_id)) {
+            if page.accounts.iter().any(|one| self.is_ours(one)) {
                 return Ok(());
             }
             match page.next {
@@ -275,10 +296,16 @@ impl Probe<'_> {
 
     /// Steps until a look finds none left. A look may be behind for a while; a step that shows no effect is taken again
     /// once that is over.
-    async fn settle(&self, desired: &Desired) -> Tried {
+    async fn settle(&mut self, desired: &Desired) -> Tried {
         let (mut last, mut looks) = (None, 0);
         loop {
             let seen = self.observe(desired).await.map_err(|fault| fault.to_string())?;
+            if self.connector.abilities().unmarked {
+                self.key.native_id = match &seen {
+                    Actual::Present(seen) => Some(seen.native_id.clone()),
+                    Actual::Absent => None,
+                };
+            }
             let Some(step) = next_step(desired, &seen) else { return Ok(()) };
             if last.as_ref() == Some(&step) {
                 looks += 1;
@@ -288,7 +315,10 @@ impl Probe<'_> {
                 sleep(BETWEEN).await;
                 continue;
             }
-            self.apply(&step).await?;
+            let made = self.apply(&step).await?;
+            if self.connector.abilities().unmarked {
+                self.key.native_id = made.or(self.key.native_id.take());
+            }
             (last, looks) = (Some(step), 0);
         }
     }
@@ -312,11 +342,11 @@ impl Probe<'_> {
         }
     }
 
-    async fn apply(&self, step: &Step) -> Tried {
+    async fn apply(&self, step: &Step) -> Result<Option<String>, String> {
         let mut waited = false;
         loop {
             match self.connector.apply(&self.key, step).await {
-                Ok(_) => return Ok(()),
+                Ok(made) => return Ok(made),
                 Err(Fault::Throttled(after)) if !waited => wait(after).await,
                 Err(fault) => return Err(fault.to_string()),
             }

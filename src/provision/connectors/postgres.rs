@@ -107,6 +107,7 @@ impl Connector for Postgres {
             hand_over: true,
             link: true,
             list: true,
+            unmarked: false,
         }
     }
 

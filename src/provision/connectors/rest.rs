@@ -79,7 +79,7 @@ impl Rest {
 
 impl Connector for Rest {
     fn abilities(&self) -> Abilities {
-        let Description { delete, sessions, hand_over, matching, list, .. } = &*self.description;
+        let Description { account, delete, sessions, hand_over, matching, list, .. } = &*self.description;
         let matches =
             matching.user_name.is_some() || matching.email.is_some() || !matching.attributes.is_empty();
         Abilities {
@@ -88,6 +88,7 @@ impl Connector for Rest {
             hand_over: hand_over.is_some(),
             link: matches,
             list: list.is_some(),
+            unmarked: account.mark.is_none(),
         }
     }
 

@@ -61,7 +61,7 @@ pub fn changes(before: &Actual, after: &Actual, desired: &Desired) -> Vec<Change
 }
 
 /// What is known after a look: what it saw; and where it was not asked for entitlements and attributes, those as
-/// they were known before.
+/// they were known before. So it is with names that a target does not tell us.
 pub fn learn(before: &Actual, mut seen: Actual, desired: &Desired) -> Actual {
     let asked = matches!(desired, Desired::Active(_));
     if let (Actual::Present(old), Actual::Present(new), false) = (before, &mut seen, asked)
@@ -70,6 +70,11 @@ pub fn learn(before: &Actual, mut seen: Actual, desired: &Desired) -> Actual {
         new.entitlements.clone_from(&old.entitlements);
         new.attributes.clone_from(&old.attributes);
         new.expires = old.expires;
+        if new.user_name.is_empty() {
+            new.user_name.clone_from(&old.user_name);
+        }
+        new.display_name = new.display_name.take().or_else(|| old.display_name.clone());
+        new.email = new.email.take().or_else(|| old.email.clone());
     }
     seen
 }
@@ -145,6 +150,19 @@ mod tests {
         let told = changes(&Actual::Absent, &Actual::Present(found.clone()), &desired);
         assert_eq!(told, [Change::Created, Change::Given(readers()), Change::Disabled]);
         assert_eq!(changes(&Actual::Present(found), &Actual::Absent, &desired), [Change::Gone]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_told_is_kept() {
+        let email = Some("ada@x.example".to_owned());
+        let known = Actual::Absent.after(&super::super::Step::Create(Profile {
+            user_name: "ada".into(),
+            email,
+            ..Profile::default()
+        }));
+        let Actual::Present(mut seen) = known.clone() else { unreachable!("it was just created") };
+        (seen.user_name, seen.email) = (String::new(), None);
+        assert_eq!(learn(&known, Actual::Present(seen), &Desired::Disabled(Closing::default())), known);
     }
 
     #[test]

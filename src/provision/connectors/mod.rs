@@ -4,7 +4,6 @@
 mod counterpart;
 mod expiry;
 pub mod ldap;
-mod lock;
 mod naming;
 pub mod postgres;
 pub mod rest;

@@ -9,7 +9,7 @@ mod sign;
 mod tests;
 
 use self::sign::Key as Secret;
-use super::{Facts, lock};
+use super::{Facts, expiry};
 use crate::account::{Actual, Desired, Entitlement, Expiry, Profile, Seen, Step};
 use crate::clock::Clock;
 use crate::provision::connector::{Abilities, Call, Connector, Fault, Key, Refusal};
@@ -105,12 +105,12 @@ struct Told {
     roles: BTreeSet<String>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    #[serde(default, with = "expiry")]
+    #[serde(default, with = "end")]
     expires: Option<Option<Timestamp>>,
 }
 
 /// `null`, and not saying anything, are two things.
-mod expiry {
+mod end {
     use super::{Deserialize, Timestamp};
     use serde::Deserializer;
 
@@ -135,10 +135,7 @@ impl Told {
             attributes: self.attributes,
             expires: match self.expires {
                 None => Expiry::NotKept,
-                Some(None) => Expiry::Never,
-                Some(Some(at)) => {
-                    Expiry::At(wanted.filter(|wanted| lock::after(*wanted, UNIT) == at).unwrap_or(at))
-                }
+                Some(held) => expiry::seen(held, wanted, UNIT),
             },
         }
     }
@@ -181,7 +178,7 @@ fn account(profile: &Profile) -> Value {
         "display_name": profile.display_name,
         "email": profile.email,
         "attributes": profile.attributes,
-        "expires": profile.expires.map(|deadline| lock::after(deadline, UNIT)),
+        "expires": profile.expires.map(|end| expiry::second_lock(end, UNIT)),
     })
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Call {
     /// come after.
     #[serde(default)]
     pub(super) answers: Vec<Answer>,
-    /// Where the answer holds a list; it is `items` from then on.
+    /// Where the answer holds a list; it is `items` from then on. With `each`, all that their answers hold.
     pub(super) items: Option<Expression>,
     /// How the rest of the list is asked for.
     pub(super) pages: Option<Pages>,

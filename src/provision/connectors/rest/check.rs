@@ -46,9 +46,7 @@ impl<'a> Check<'a> {
             Scope::of(self.description, &[ALWAYS, PROFILE, &["id", "group", "role", "heir", "value"]]);
         for (name, expression) in &self.description.names {
             let at = ["names".into(), name.as_str().into()];
-            if everything.is_own(name) {
-                self.wrong(&at, format!("\"{name}\" is the name of something else"), "choose another name");
-            }
+            self.new_name(&at, name);
             self.known(&at, &expression.names(), &everything);
         }
         for (name, Setting { default, .. }) in &self.description.needs.settings {
@@ -195,15 +193,11 @@ impl<'a> Check<'a> {
             "an account that is found cannot be marked as ours",
             "say in adopt: how it is",
         );
-        let changes =
-            [&account.user_name, &account.display_name, &account.email].iter().any(|how| how.is_some())
-                || account.expires.is_some()
-                || !account.attributes.is_empty();
         want(
-            changes && d.update.is_none(),
+            (account.expires.is_some() || !account.attributes.is_empty()) && d.update.is_none(),
             &["account"],
-            "what is read here and differs could not be set",
-            "say in update: how it is, or leave out what cannot be set",
+            "attributes or an end that are read and differ could not be set",
+            "say in update: how they are, or leave them out",
         );
         for (what, read, give, take) in [
             ("group", &account.groups, &d.give.group, &d.take.group),

@@ -39,7 +39,7 @@ pub struct Description {
     /// How one is found that somebody else made.
     #[serde(default, rename = "match")]
     pub(super) matching: Matching,
-    /// How all are listed; the last call has `items`.
+    /// How all are listed; the last call has `items`. Calls after the one with `pages` are made for every page.
     pub(super) list: Option<Vec<Call>>,
     /// Makes an account, usable and with our mark. What is kept as `id` is the target's own id.
     pub(super) create: Vec<Call>,
@@ -126,7 +126,7 @@ pub(super) struct Account {
     pub(super) mark: Option<Expression>,
     /// What our external id is in at first, where it cannot stay there: once the account was seen it is known by its id.
     pub(super) birth_mark: Option<Expression>,
-    /// The name to sign in with. What is not read is taken to be as it should be: this, and the following two.
+    /// The name to sign in with. Without `update`, this and the following two tell accounts of others, and no more.
     pub(super) user_name: Option<Expression>,
     /// What people call them.
     pub(super) display_name: Option<Expression>,

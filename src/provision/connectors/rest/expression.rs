@@ -22,8 +22,12 @@ static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| {
     words.set_undefined_behavior(UndefinedBehavior::Strict);
     words.set_fuel(Some(FUEL));
     words.add_function("random_password", || URL_SAFE_NO_PAD.encode(seal::random_bytes()));
+    words.add_filter("cut", |text: String, most: usize| text.chars().take(most).collect::<String>());
     words.add_filter("quoted", |text: String| Value::from(text).to_string());
     words.add_filter("slug", |text: String| slug(&text));
+    words.add_filter("without", |text: String, start: String| {
+        text.strip_prefix(start.as_str()).unwrap_or(&text).to_owned()
+    });
     words
 });
 
@@ -94,6 +98,10 @@ impl TryFrom<String> for Expression {
         let means = if written.starts_with('/') {
             Means::Path(Path::parse(&written)?.into())
         } else {
+            // The interpreter does not tell what they name, so nothing could be checked.
+            if has_slice(&written) {
+                return Err(format!("\"{written}\" takes a slice: write | cut(8), or | without(\"start\")"));
+            }
             let words = WORDS.compile_expression_owned(written.clone());
             let words = words.map_err(|error| format!("\"{written}\" is no expression: {error}"))?;
             Means::Words(words.into())
@@ -124,6 +132,23 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// Whether a colon stands directly between square brackets, as in `name[:8]`.
+fn has_slice(text: &str) -> bool {
+    let (mut open, mut quote) = (Vec::new(), None);
+    for letter in text.chars() {
+        match letter {
+            _ if quote == Some(letter) => quote = None,
+            _ if quote.is_some() => {}
+            '"' | '\'' => quote = Some(letter),
+            '[' | '{' | '(' => open.push(letter),
+            ']' | '}' | ')' => drop(open.pop()),
+            ':' if open.last() == Some(&'[') => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// What is left of a text where a name may hold lower-case letters, digits, `.`, `_` and `-` alone.
 fn slug(text: &str) -> String {
     let plain = |letter: char| match letter.to_ascii_lowercase() {
@@ -147,7 +172,9 @@ mod tests {
         let known = Known::default().with("account", json!({ "locked": true }));
         assert_eq!(value("not account.locked", &known), Ok(json!(false)));
         assert_eq!(value("account.name", &known), Ok(Value::Null));
-        for wrong in ["not account.loked", "acount.locked", "account.a.b", "1 +", "\"a\" | upper_case"] {
+        for wrong in
+            ["not account.loked", "acount.locked", "account.a.b", "1 +", "'a' | upper_case", "'abc'[:1]"]
+        {
             assert!(value(wrong, &known).is_err(), "{wrong}");
         }
     }
@@ -170,8 +197,21 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_is_told_from_a_mapping() {
+        for slice in ["a[:1]", "(a | b)[1:]", "a[b[0]:c]", "{'x': a[1:2]}"] {
+            assert!(has_slice(slice), "{slice}");
+        }
+        for none in ["[{'a': b}]", "a['b:c']", "{'a': [b]}", "a[0]", "'[:]'"] {
+            assert!(!has_slice(none), "{none}");
+        }
+    }
+
+    #[test]
     fn names_are_made_plain() {
         assert_eq!(slug("Ada.L+x@Ä.example"), "ada.l-x--.example");
-        assert_eq!(value("'a\"b' | quoted", &Known::default()), Ok(json!("\"a\\\"b\"")));
+        let value = |text: &str| value(text, &Known::default());
+        assert_eq!(value("'a\"b' | quoted"), Ok(json!("\"a\\\"b\"")));
+        assert_eq!(value("'äbc' | cut(2)"), Ok(json!("äb")));
+        assert_eq!(value("'gp:1' | without('gp:') ~ ('x' | without('gp:'))"), Ok(json!("1x")));
     }
 }

@@ -25,12 +25,12 @@ impl Rest {
         {
             // Where there is no room for a mark that stays, the store remembers which it is.
             if self.how().mark.is_none() || told.is_marked(self.how(), &key.external_id).map_err(misfit)? {
-                return told.seen(self.how(), profile).map(Actual::Present).map_err(misfit);
+                return told.seen(&self.description, profile).map(Actual::Present).map_err(misfit);
             }
             stranger = Some(id);
         }
         match (self.by_mark(key, &known).await?, stranger) {
-            (Some(told), _) => told.seen(self.how(), profile).map(Actual::Present).map_err(misfit),
+            (Some(told), _) => told.seen(&self.description, profile).map(Actual::Present).map_err(misfit),
             (None, None) => Ok(Actual::Absent),
             (None, Some(id)) => {
                 let said = format!("account {id} no longer carries our external id, so we leave it alone");
@@ -69,13 +69,19 @@ impl Rest {
         let Some(calls) = calls else {
             return Err(misfit(format!("cannot be searched by {by:?}")));
         };
-        let known = self.known(None, None).map_err(misfit)?.with("value", json!(value));
+        let mut known = self.known(None, None).map_err(misfit)?.with("value", json!(value));
+        known.name(&self.description.names).map_err(misfit)?;
         let mut found = Vec::new();
         for told in self.search(calls, &known).await? {
             let candidate = told.candidate(self.how()).map_err(misfit)?;
             let same = |told: &str| told.to_lowercase() == value.to_lowercase();
             let fits = match by {
-                By::UserName(_) => same(&candidate.user_name) || same(&candidate.native_id),
+                // Some know people by their address.
+                By::UserName(_) => {
+                    let names =
+                        [Some(&candidate.user_name), Some(&candidate.native_id), candidate.email.as_ref()];
+                    names.into_iter().flatten().any(|name| same(name))
+                }
                 // Who hides it may be anybody: searches look at more than the address.
                 By::Email(_) => candidate.email.as_deref().is_some_and(same),
                 By::Attribute(name, _) => {
@@ -89,17 +95,23 @@ impl Rest {
 
     /// A page of all accounts.
     pub(super) async fn page(&self, after: Option<&str>) -> Result<Page, Fault> {
-        let Some((last, before)) = self.description.list.as_deref().and_then(<[Call]>::split_last) else {
+        let Some(calls) = &self.description.list else {
             return Err(misfit("cannot list its accounts".to_owned()));
         };
-        let mut known = self.known(None, None).map_err(misfit)?;
-        if self.run(false).all(before, &mut known).await? == Came::NotFound {
-            return Ok(Page::default());
-        }
-        let after = after.map(|after| After(after.to_owned()));
-        let (came, next) = self.run(false).page(last, after.as_ref(), &mut known).await?;
-        if came != Came::Done {
-            return Ok(Page::default());
+        let (run, after) = (self.run(false), after.map(|after| After(after.to_owned())));
+        let (mut known, mut next) = (self.known(None, None).map_err(misfit)?, None);
+        for call in calls {
+            let came = if call.pages.is_some() {
+                let (came, further) = run.page(call, after.as_ref(), &mut known).await?;
+                next = further;
+                run.keep(call, &mut known)?;
+                came
+            } else {
+                run.all(std::slice::from_ref(call), &mut known).await?
+            };
+            if came == Came::NotFound {
+                return Ok(Page::default());
+            }
         }
         let accounts = items(&known).into_iter().map(|item| self.told(&known, item).candidate(self.how()));
         let accounts = accounts.collect::<Result<_, _>>().map_err(misfit)?;
@@ -126,6 +138,7 @@ impl Rest {
 
     async fn by_id(&self, id: &str, known: &Known) -> Result<Option<Told>, Fault> {
         let mut known = known.clone().with("id", json!(id));
+        known.name(&self.description.names).map_err(misfit)?;
         let Some((first, further)) = self.description.find.by_id.split_first() else { return Ok(None) };
         let run = self.run(false);
         if run.all(std::slice::from_ref(first), &mut known).await? == Came::NotFound {

@@ -63,6 +63,6 @@ impl Known {
     }
 
     pub(super) fn context(&self) -> Word {
-        self.words.iter().map(|(name, word)| (name.as_str(), word.clone())).collect()
+        Word::from_object(self.words.clone())
     }
 }

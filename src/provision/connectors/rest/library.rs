@@ -3,6 +3,7 @@
 use super::check::check;
 use super::description::Description;
 use crate::document::{Mistakes, closest};
+use crate::provision::connector::words;
 
 /// Name and text of each.
 const LIBRARY: [(&str, &str); 5] = [
@@ -51,7 +52,10 @@ pub(super) fn find(name: &str) -> Result<Option<Description>, (String, String)> 
 
 /// The beginning of a description of `title`: every part of it, with what it is for. It passes [`check`].
 pub fn scaffold(title: &str) -> String {
-    SCAFFOLD.replace("Example", title)
+    let title = words(title);
+    // Quoted as JSON, which is YAML whatever is in it.
+    let quoted = format!("title: {}", serde_json::Value::from(title.as_str()));
+    SCAFFOLD.replace("title: Example", &quoted).replace("Example", &title)
 }
 
 #[cfg(test)]
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn what_comes_with_the_program_is_right_and_of_the_schemas_form() {
         let schema = jsonschema::validator_for(&super::super::schema().to_value()).unwrap();
-        for (name, text) in LIBRARY.into_iter().chain([("scaffold", &*scaffold("Wiki"))]) {
+        for (name, text) in LIBRARY.into_iter().chain([("scaffold", &*scaffold("Wiki: \"ours\"\n"))]) {
             let mut mistakes = Mistakes::default();
             assert!(check(name, text, &mut mistakes).is_some(), "{mistakes}");
             assert!(mistakes.is_empty(), "{mistakes}");

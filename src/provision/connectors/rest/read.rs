@@ -1,7 +1,7 @@
 //! An account, read out of what the target says of it.
 
-use super::super::lock;
-use super::description::{Account, Expires, Notation};
+use super::super::expiry;
+use super::description::{Account, Description, Expires, Notation};
 use super::expression::{Expression, text};
 use super::known::Known;
 use crate::account::{Candidate, Entitlement, Expiry, Profile, Seen};
@@ -40,11 +40,13 @@ impl Told {
         self.text(how.attributes.get(name))
     }
 
-    /// The account, as far as `wanted` asks. What the description does not read is as it should be.
-    pub(super) fn seen(&self, how: &Account, wanted: Option<&Profile>) -> Result<Seen, String> {
-        let named = |how: &Option<Expression>, unread: Option<&String>| match how {
-            Some(how) => Ok(self.text(Some(how))?.filter(|text| !text.is_empty())),
-            None => Ok::<_, String>(unread.cloned()),
+    /// The account, as far as `wanted` asks. Names that the description does not read, or cannot set, are as they should
+    /// be.
+    pub(super) fn seen(&self, how: &Description, wanted: Option<&Profile>) -> Result<Seen, String> {
+        let (how, sets) = (&how.account, how.update.is_some());
+        let named = |how: &Option<Expression>, as_it_is: Option<&String>| match how {
+            Some(how) if sets => Ok(self.text(Some(how))?.filter(|text| !text.is_empty())),
+            _ => Ok::<_, String>(as_it_is.cloned()),
         };
         let mut attributes = BTreeMap::new();
         for name in wanted.iter().flat_map(|profile| profile.attributes.keys()) {
@@ -114,33 +116,32 @@ impl Told {
 }
 
 impl Expires {
-    /// The second lock for `deadline`, as the target writes it.
-    pub(super) fn written(&self, deadline: Timestamp) -> Value {
-        self.written.write(self.written.after(deadline))
+    /// The second lock for an account that ends at `end`, as the target writes it.
+    pub(super) fn written(&self, end: Timestamp) -> Value {
+        self.written.write(expiry::second_lock(end, self.written.unit()))
     }
 
     fn seen(&self, known: &Known, wanted: Option<Timestamp>) -> Result<Expiry, String> {
         let found = self.at.value(known)?;
-        let told = text(&found).unwrap_or_default();
-        if told.is_empty() {
-            return Ok(Expiry::Never);
-        }
-        let moment =
-            self.written.read(&told).ok_or_else(|| format!("{found} at \"{}\" is no moment", self.at))?;
-        // It holds exactly what would be written for it, so it is as wanted.
-        Ok(Expiry::At(wanted.filter(|wanted| self.written.after(*wanted) == moment).unwrap_or(moment)))
+        let held = match text(&found).filter(|told| !told.is_empty()) {
+            Some(told) => {
+                let moment = self.written.read(&told);
+                Some(moment.ok_or_else(|| format!("{found} at \"{}\" is no moment", self.at))?)
+            }
+            None => None,
+        };
+        Ok(expiry::seen(held, wanted, self.written.unit()))
     }
 }
 
 impl Notation {
-    /// The deadline in the units of this notation, rounded up, and one more of them: never before access ends.
-    fn after(self, deadline: Timestamp) -> Timestamp {
-        let one = match self {
+    /// In what units it counts.
+    fn unit(self) -> SignedDuration {
+        match self {
             Self::Date => SignedDuration::from_hours(24),
             Self::Time | Self::Seconds => SignedDuration::from_secs(1),
             Self::Milliseconds => SignedDuration::from_millis(1),
-        };
-        lock::after(deadline, one)
+        }
     }
 
     fn write(self, moment: Timestamp) -> Value {

@@ -45,12 +45,17 @@ impl Run<'_> {
             {
                 known.learn(&name, Value::Null);
             }
-            if call.items.is_some() {
-                known.learn("items", Value::Array(Vec::new()));
-            }
             let came = match &call.each {
-                Some(each) => self.each(call, each.value(known).map_err(misfit)?, known).await?,
-                None => self.one(call, known).await?,
+                Some(each) => {
+                    let items = each.value(known).map_err(misfit)?;
+                    self.each(call, items, known).await?
+                }
+                None => {
+                    if call.items.is_some() {
+                        known.learn("items", Value::Array(Vec::new()));
+                    }
+                    self.one(call, known).await?
+                }
             };
             if came == Came::NotFound {
                 return Ok(came);
@@ -59,17 +64,20 @@ impl Run<'_> {
         Ok(Came::Done)
     }
 
-    /// Makes `call` for each of `items`; what is kept is a list of what each gave. What is refused for one of them keeps it
-    /// from none of the others.
+    /// Makes `call` for each of `items`; what is kept is a list of what each gave, and so are the items of their answers.
+    /// What is refused for one of them keeps it from none of the others.
     async fn each(&self, call: &Call, items: Value, known: &mut Known) -> Result<Came, Fault> {
         let items = match items {
             Value::Array(items) => items,
             Value::Null => Vec::new(),
             other => return Err(misfit(format!("there is nothing for each of {other}"))),
         };
-        let (mut refused, mut kept) = (None, BTreeMap::<&String, Vec<Value>>::new());
+        let (mut refused, mut kept, mut listed) = (None, BTreeMap::<&String, Vec<Value>>::new(), Vec::new());
         for item in items {
             let mut inside = known.clone().with("item", item);
+            if call.items.is_some() {
+                inside.learn("items", Value::Array(Vec::new()));
+            }
             match self.one(call, &mut inside).await {
                 Ok(Came::Done) => {}
                 // This one is not there; others may be.
@@ -80,9 +88,15 @@ impl Run<'_> {
                 }
                 Err(fault) => return Err(fault),
             }
+            if let Some(Value::Array(items)) = inside.get("items").filter(|_| call.items.is_some()) {
+                listed.extend(items);
+            }
             for name in call.keep.keys() {
                 kept.entry(name).or_default().extend(inside.get(name).filter(|value| !value.is_null()));
             }
+        }
+        if call.items.is_some() {
+            known.learn("items", Value::Array(listed));
         }
         for name in call.keep.keys() {
             known.learn(name, Value::Array(kept.remove(name).unwrap_or_default()));
@@ -166,7 +180,8 @@ impl Run<'_> {
         Ok((came, next))
     }
 
-    fn keep(&self, call: &Call, known: &mut Known) -> Result<(), Fault> {
+    /// Keeps of the last answer what `call` says.
+    pub(super) fn keep(&self, call: &Call, known: &mut Known) -> Result<(), Fault> {
         for (name, expression) in &call.keep {
             let value = expression.value(known).map_err(misfit)?;
             known.learn(name, value);

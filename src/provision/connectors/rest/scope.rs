@@ -39,15 +39,15 @@ impl Scope {
         self
     }
 
-    /// Whether `name` is one that we ourselves give.
-    pub(super) fn is_own(&self, name: &str) -> bool {
-        let known = [ALWAYS, ACCOUNT, PROFILE, &OWN, &["group", "role", "heir", "value"]];
-        known.iter().any(|names| names.contains(&name))
-    }
-
     fn has(&self, name: &str) -> bool {
         self.0.contains(name.split('.').next().unwrap_or_default())
     }
+}
+
+/// Whether `name` is one that we ourselves give.
+fn is_ours(name: &str) -> bool {
+    let known = [ACCOUNT, PROFILE, &OWN, &["group", "role", "heir", "value"]];
+    known.iter().any(|names| names.contains(&name))
 }
 
 impl Check<'_> {
@@ -78,6 +78,17 @@ impl Check<'_> {
                 None => format!("here there are {}", among.join(", ")),
             };
             self.wrong(at, format!("nothing here is called \"{what}\""), &hint);
+        }
+    }
+
+    /// Tells what is wrong with `name` as a name of the description's own.
+    pub(super) fn new_name(&mut self, at: &[Segment<'_>], name: &str) {
+        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        if is_ours(name) {
+            self.wrong(at, format!("\"{name}\" is the name of something else"), "choose another name");
+        } else if !name.chars().all(plain) || name.starts_with(|letter: char| letter.is_ascii_digit()) {
+            let message = format!("\"{name}\" cannot be said in an expression");
+            self.wrong(at, message, "a name has lower-case letters, digits and _, as in team_id");
         }
     }
 
@@ -118,12 +129,8 @@ impl Check<'_> {
         call.items.iter().for_each(|_| keeping.add("items"));
         for (name, expression) in &call.keep {
             self.known(&below(at, &["keep", name]), &expression.names(), &keeping);
-            if scope.is_own(name) && !(creates && name == "id") {
-                self.wrong(
-                    &below(at, &["keep", name]),
-                    format!("\"{name}\" is the name of something else"),
-                    "choose another name",
-                );
+            if !(creates && name == "id") {
+                self.new_name(&below(at, &["keep", name]), name);
             }
             scope.add(name);
         }

@@ -18,6 +18,9 @@ export const binary = process.env.GUESTPASS ?? `${root}target/debug/guestpass`;
 /** The SCIM server that others wrote. */
 export const scimServer = process.env.SCIM_SERVER ?? `${root}target/e2e/venv/bin/scim2-server`;
 
+/** The Python environment with the applications that others wrote. */
+export const appsFolder = process.env.E2E_APPS ?? `${root}target/e2e/apps`;
+
 /** Where logs and pictures go. */
 export const output = `${root}target/e2e/`;
 mkdirSync(output, { recursive: true });
@@ -35,11 +38,15 @@ export function temporaryFolder() {
 }
 
 /** Starts a program; what it says goes to `target/e2e/NAME.log`. */
-export async function start(name, command, args) {
+export async function start(name, command, args, { cwd, env } = {}) {
   // What is started again goes on in the same log.
   const file = openSync(`${output}${name}.log`, begun.has(name) ? 'a' : 'w');
   begun.add(name);
-  const child = spawn(command, args.map(String), { stdio: ['ignore', file, file] });
+  const child = spawn(command, args.map(String), {
+    stdio: ['ignore', file, file],
+    cwd,
+    env: { ...process.env, ...env },
+  });
   closeSync(file);
   running.add(child);
   child.on('exit', () => running.delete(child));

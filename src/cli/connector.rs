@@ -6,10 +6,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Mistakes;
 use crate::names::TargetName;
+use crate::provision::connectors::rest::scaffold;
 use crate::provision::probe::{Finding, Outcome, Wishes, probe};
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
+use std::fs::{File, create_dir_all};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Work on what guestpass speaks to targets with.
@@ -23,6 +27,17 @@ pub(super) struct Connector {
 enum Verb {
     /// Prove a target with an account of its own: made, changed, disabled, enabled, deleted
     Test(Test),
+    /// Write a description of an application's API to begin with, commented
+    New(New),
+}
+
+/// Writes a description of an application's API: every part of it, with what it is for.
+#[derive(Args)]
+struct New {
+    /// What the application is called
+    title: String,
+    /// Where to write it; connectors/TITLE.yaml unless said
+    file: Option<PathBuf>,
 }
 
 /// Tries what a target can do: address, credentials, rights, and the life of an account named guestpass-probe-..., which is
@@ -56,7 +71,29 @@ impl Connector {
     pub(super) fn run(self) -> Done {
         match self.verb {
             Verb::Test(test) => test.run(),
+            Verb::New(new) => new.run(),
         }
+    }
+}
+
+impl New {
+    fn run(self) -> Done {
+        let plain =
+            |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+        let name: String = self.title.chars().map(plain).collect();
+        let file = self.file.unwrap_or_else(|| PathBuf::from(format!("connectors/{name}.yaml")));
+        let cannot = || format!("cannot write {}", file.display());
+        if let Some(folder) = file.parent() {
+            create_dir_all(folder).with_context(cannot)?;
+        }
+        // What somebody has written is not written over.
+        let mut written = File::create_new(&file).with_context(cannot)?;
+        written.write_all(scaffold(&self.title).as_bytes()).with_context(cannot)?;
+        let file = file.display();
+        println!(
+            "Wrote {file}. Name it in `accounts: {{ rest: {file}, url: .. }}`; `guestpass check` reads it."
+        );
+        Ok(ExitCode::SUCCESS)
     }
 }
 

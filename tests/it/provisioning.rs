@@ -335,3 +335,29 @@ async fn settings_of_targets_are_told_where_they_stand() {
     let said = guestpass(&["check", "--config", &config]).await;
     assert_eq!(said.code, 0, "{said:?}");
 }
+
+#[tokio::test]
+async fn a_new_description_is_right_as_it_is_and_no_other_is_written_over() {
+    let site = Site::new(Clock::system()).await;
+    let file = site.folder().join("connectors/my-wiki.yaml");
+    let path = file.display().to_string();
+    let said = guestpass(&["connector", "new", "My Wiki", &path]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("title: \"My Wiki\""));
+    let again = guestpass(&["connector", "new", "My Wiki", &path]).await;
+    assert!(again.code == 1 && again.err.contains("cannot write"), "{again:?}");
+
+    let config = site.config().display().to_string();
+    let accounts = "accounts: { rest: connectors/my-wiki.yaml, url: https://wiki.example.com, auth: { bearer: abcdefgh }";
+    let text = std::fs::read_to_string(site.config()).unwrap();
+    let (before, after) = text.split_once("accounts: {").unwrap();
+    let after = after.split_once('}').unwrap().1.split_once('}').unwrap().1;
+    site.write(CONFIG, &format!("{before}{accounts} }}{after}"));
+    let said = guestpass(&["check", "--config", &config]).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    // And what is wrong in it is told in it.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("version: 1", "version: 2")).unwrap();
+    let said = guestpass(&["check", "--config", &config]).await;
+    assert!(said.code == 1 && said.err.contains("my-wiki.yaml:"), "{said:?}");
+}

@@ -24,7 +24,7 @@ impl App for Grafana {
         }
         let (method, path) = asked.line();
         let number = |text: &str| text.parse::<u64>().unwrap();
-        let user = |id: &str| self.users.iter().position(|user| user["id"].to_string() == id);
+        let user = |id: &str| self.users.iter().position(|user| user["id"].as_u64() == id.parse().ok());
         match (method, &path[1..]) {
             ("GET", ["users", "lookup"]) => {
                 let name = asked.parameter("loginOrEmail");

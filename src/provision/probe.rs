@@ -51,7 +51,7 @@ pub struct Wishes {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// Tries all that a target can be asked, with an account named `guestpass-probe-` and six letters, which is deleted at the
+/// Tries all that a target can be asked, with an account named `guestpass-probe-` and four letters, which is deleted at the
 /// end, or closed where it cannot be deleted. Everything that was tried goes to `tell` at once. Ends early where going on
 /// makes no sense. `now` is what expiry is counted from.
 ///
@@ -62,7 +62,7 @@ pub async fn probe(
     now: Timestamp,
     tell: &mut (dyn FnMut(Finding) + Send),
 ) -> bool {
-    let mark: String = random_text().chars().filter(char::is_ascii_alphanumeric).take(6).collect();
+    let mark: String = random_text().chars().filter(char::is_ascii_alphanumeric).take(4).collect();
     let name = format!("guestpass-probe-{}", mark.to_ascii_lowercase());
     let profile = Profile {
         email: Some(format!("{name}@example.com")),

@@ -14,9 +14,7 @@ mod server;
 mod tests;
 mod wire;
 
-pub use self::dialect::Dialect;
-
-use self::dialect::{Capabilities, Deletion, Manner, Names};
+use self::dialect::{Capabilities, Deletion, Dialect, Manner, Names};
 use self::edit::Edit;
 use self::server::Server;
 use super::Facts;
@@ -140,14 +138,10 @@ impl Scim {
             // Where the body was lost, the next look finds the id.
             return Ok(reply.done()?.and_then(|user| wire::id(&user)));
         }
-        // Made by a call whose answer was lost, or by another worker, or closed by what should have deleted it: then it
-        // is ours.
+        // Made by a call whose answer was lost, or by another worker, or kept by what should have deleted it: then it is
+        // ours, and if it is closed, the next look says so.
         if let Some(user) = self.search("Users", "externalId", &key.external_id).await? {
-            let id = wire::id(&user);
-            if let Some(id) = id.as_ref().filter(|_| !wire::is_active(&user)) {
-                self.edit(id, &[Edit::active(true)]).await?;
-            }
-            return Ok(id);
+            return Ok(wire::id(&user));
         }
         if reply.status == StatusCode::BAD_REQUEST {
             return Err(reply.fault());
@@ -195,6 +189,15 @@ fn name(user: &Value, wanted: &Desired, manner: &Manner) -> String {
     }
 }
 
+/// Whether a server that makes other names of those it is given may have made `found` of `name`: letters and digits are
+/// the same, from the beginning to where it shortens one or adds to it.
+fn is_made_of(found: &str, name: &str) -> bool {
+    let local = name.split('@').next().unwrap_or_default();
+    let [found, local] = [found, local]
+        .map(|text| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>());
+    !found.is_empty() && !local.is_empty() && (found.starts_with(&local) || local.starts_with(&found))
+}
+
 /// A user that somebody else made.
 fn candidate(user: &Value) -> Option<Candidate> {
     let owned = |name| wire::text(user, name).map(str::to_owned);
@@ -225,14 +228,11 @@ impl Connector for Scim {
         };
         let kept = self.server.known().names == Names::Kept;
         Box::pin(async move {
-            // A name that the server made another of cannot be told from a stranger's: it finds one, or nobody.
             let same = |user: &Value| match by {
                 By::Attribute(name, value) => wire::attribute(user, name).as_ref() == Some(value),
-                By::UserName(name) => {
-                    !kept
-                        || wire::text(user, "userName")
-                            .is_some_and(|found| found.to_lowercase() == name.to_lowercase())
-                }
+                By::UserName(name) => wire::text(user, "userName").is_some_and(|found| {
+                    found.to_lowercase() == name.to_lowercase() || !kept && is_made_of(found, name)
+                }),
                 By::Email(email) => wire::has_email(user, email),
             };
             let found = self.server.search("Users", (attribute, value), &same).await?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// Whose SCIM it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Dialect {
+pub(super) enum Dialect {
     /// What RFC 7644 says, and what the server says of itself in its `ServiceProviderConfig`.
     #[default]
     Generic,

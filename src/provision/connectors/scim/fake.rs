@@ -215,7 +215,7 @@ impl State {
         if self.puts {
             return error(501, "", "there is no PATCH");
         }
-        let closes = body.to_string().contains(r#""value":false"#);
+        let was_open = self.all(kind).iter().any(|one| one["id"] == id && one["active"] == true);
         let terse = self.terse || self.dialect == Dialect::Zitadel;
         let Some(resource) = self.all(kind).iter_mut().find(|resource| resource["id"] == id) else {
             return error(404, "", "no such resource");
@@ -234,6 +234,7 @@ impl State {
             resource["userName"] = json!(name);
         }
         let resource = resource.clone();
+        let closes = was_open && resource["active"] == false;
         self.behind = if closes && self.dialect == Dialect::Slack { 2 } else { 0 };
         (if terse { 204 } else { 200 }, resource)
     }

@@ -10,7 +10,7 @@ use crate::provision::pace::{Limits, Pace};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use std::sync::OnceLock;
 
 const MEDIA_TYPE: &str = "application/scim+json";
 
@@ -21,8 +21,8 @@ pub(super) struct Server {
     http: Http,
     dialect: Dialect,
     said: Capabilities,
-    /// What the server says of itself. Asked only where nobody else says it, and once.
-    features: OnceCell<Features>,
+    /// What the server says of itself. Asked only where nobody else says it, until it is known.
+    features: OnceLock<Features>,
 }
 
 impl Server {
@@ -32,7 +32,7 @@ impl Server {
             http: Http::new(settings.scim.clone(), auth, MEDIA_TYPE, Pace::new(pace))?,
             dialect: settings.dialect,
             said: settings.capabilities,
-            features: OnceCell::new(),
+            features: OnceLock::new(),
         })
     }
 
@@ -44,21 +44,26 @@ impl Server {
 
     /// How the server is.
     pub(super) async fn manner(&self) -> Result<Manner, Fault> {
-        if self.dialect == Dialect::Generic {
-            self.features.get_or_try_init(|| self.discover()).await?;
+        if self.dialect == Dialect::Generic
+            && self.features.get().is_none()
+            && let Some(features) = self.discover().await?
+        {
+            // Who asked at the same time heard the same.
+            let _ = self.features.set(features);
         }
         Ok(self.known())
     }
 
-    async fn discover(&self) -> Result<Features, Fault> {
+    /// What it says of itself; nothing where it cannot say now.
+    async fn discover(&self) -> Result<Option<Features>, Fault> {
         let reply = self.get(&["ServiceProviderConfig"]).await?;
-        if reply.status.is_success() {
-            return Ok(reply.json().as_ref().map(Features::of).unwrap_or_default());
-        }
-        match reply.fault() {
+        match reply.status {
+            status if status.is_success() => Ok(reply.json().as_ref().map(Features::of)),
+            StatusCode::TOO_MANY_REQUESTS => Err(reply.fault()),
+            StatusCode::UNAUTHORIZED => Ok(None),
             // It has none, or none for us.
-            Fault::Refused { .. } => Ok(Features::default()),
-            fault => Err(fault),
+            StatusCode::NOT_IMPLEMENTED => Ok(Some(Features::default())),
+            status => Ok(status.is_client_error().then(Features::default)),
         }
     }
 

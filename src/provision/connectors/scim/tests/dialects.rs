@@ -89,6 +89,18 @@ async fn a_server_is_spoken_to_as_it_says_of_itself() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_speak_of_itself_is_taken_for_able_and_asked_again() {
+    let fake = Fake::start().await;
+    let scim = fake.client();
+    for status in [503, 401] {
+        fake.next(Method::GET, Mishap::Answer(status, &[], String::new()));
+        assert_eq!(scim.server.manner().await, Ok(Dialect::Generic.manner()), "{status}");
+    }
+    fake.state().config = Some(json!({ "patch": { "supported": false } }));
+    assert_eq!(scim.server.manner().await.map(|manner| manner.update), Ok(dialect::Update::Put));
+}
+
+#[tokio::test]
 async fn what_is_put_back_is_what_was_there() {
     let fake = Fake::start().await;
     fake.state().puts = true;
@@ -180,10 +192,23 @@ async fn gitlab_opens_again_what_it_closed_for_good() {
     scim.delete("id/1").await.unwrap();
     let again = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await;
     assert_eq!((again, fake.state().users.len()), (Ok(Some("id/1".into())), 1));
-    assert_eq!(settle(&scim, &key(), &desired).await, [""; 0]);
+    assert_eq!(settle(&scim, &key(), &desired).await, ["enable"]);
     let group = Step::Give { native_id: "id/1".into(), entitlement: Entitlement::Group("readers".into()) };
     let refused = scim.apply(&key(), &group).await;
     assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Invalid, .. })), "{refused:?}");
+}
+
+#[test]
+fn a_name_is_known_by_what_was_made_of_it() {
+    for (found, name, made) in [
+        ("mira-lund_corp", "mira.lund@x.example", true),
+        ("mira.lund.with.a.lon", "Mira.Lund.With.A.Long.Name", true),
+        ("otto", "mira@x.example", false),
+        ("_", "mira", false),
+        ("mira", "@x.example", false),
+    ] {
+        assert_eq!(is_made_of(found, name), made, "{found} of {name}");
+    }
 }
 
 #[tokio::test]

@@ -212,6 +212,14 @@ pub fn all_steps(desired: &Desired, actual: &Actual) -> Vec<Step> {
 }
 
 impl Actual {
+    /// The target's own id of the account, if there is one.
+    pub fn native_id(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Present(seen) => Some(&seen.native_id),
+        }
+    }
+
     /// Whether something is taken from it on the way to `desired`.
     pub fn loses_by(&self, desired: &Desired) -> bool {
         all_steps(desired, self).iter().any(Step::is_destructive)

@@ -141,7 +141,7 @@ impl<C: Claim> Walk<'_, C> {
                 return Err(Fault::transient("said it was done, but a fresh look shows no change").into());
             }
             known = look.seen;
-            key.native_id = native_id(&known);
+            key.native_id = known.native_id().map(str::to_owned);
             if let Step::Adopt { .. } = step {
                 origin = Origin::Adopted;
             }
@@ -175,7 +175,8 @@ impl<C: Claim> Walk<'_, C> {
     /// What belongs to the closing of an account beside the closing itself. It is done before the account is recorded as
     /// closed, so that a crash in between repeats it rather than leaves it out.
     async fn close(&self, key: &Key, seen: &Actual, wanted: &Desired) -> Result<(), Halt> {
-        let (Some(native_id), abilities) = (native_id(seen), self.connector.abilities()) else {
+        let native_id = seen.native_id().map(str::to_owned);
+        let (Some(native_id), abilities) = (native_id, self.connector.abilities()) else {
             return Ok(());
         };
         let heir = match wanted {
@@ -237,13 +238,6 @@ fn was_closed(known: &Actual, seen: &Actual) -> bool {
             known.native_id == seen.native_id && known.active && !seen.active
         }
         _ => false,
-    }
-}
-
-fn native_id(actual: &Actual) -> Option<String> {
-    match actual {
-        Actual::Absent => None,
-        Actual::Present(seen) => Some(seen.native_id.clone()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who converges when: one loop per target, so that a target that hangs holds up nobody but its own.
 
+use super::connector::Fault;
 use super::converge::{Claim, LEASE, Outcome, Record, converge};
 use super::retry;
 use super::target::{Target, Targets, is_broken};
@@ -7,8 +8,10 @@ use crate::account::Actual;
 use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Claimed, Counted, Due, Look, Store};
+use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -192,7 +195,19 @@ impl Lane {
     async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {
         let claim = Held { lane: &self, due: &due, stop: &stop };
         let Target { connector, treatment, .. } = &*self.target;
-        match converge(&**connector, &treatment.link, &due, &claim, &self.clock, chance()).await {
+        let work = converge(&**connector, &treatment.link, &due, &claim, &self.clock, chance());
+        // Whatever a target answers, libraries read it, and one of them may break over it. A write may have been sent.
+        let done = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(done) => done,
+            Err(_) => {
+                let fault =
+                    Fault::Unknown("what speaks to it broke over an answer; the log says more".to_owned());
+                let failure = retry::after(&fault, due.attempts, due.stuck, chance(), self.clock.now());
+                let recorded = claim.record(Record::Failed(&failure)).await;
+                recorded.map(|_| Outcome { pause: None, well: Some(false) })
+            }
+        };
+        match done {
             Ok(Outcome { pause, well }) => {
                 if let Some(until) = pause {
                     self.target.pause(until);
@@ -278,7 +293,7 @@ mod tests {
     use crate::account::{Closing, Desired, Profile, Step};
     use crate::audit::{Actor, Entry, Event};
     use crate::names::UserId;
-    use crate::provision::connector::{Fault, Key, RetryAfter};
+    use crate::provision::connector::{Key, RetryAfter};
     use crate::seal::random_text;
     use crate::store::Rank;
     use futures_util::future::BoxFuture;
@@ -300,6 +315,8 @@ mod tests {
         refuses: Mutex<bool>,
         /// Whether it fails, whoever asks.
         breaks: AtomicBool,
+        /// Whether what speaks to it breaks over the next answer.
+        panics: AtomicBool,
     }
 
     impl Connector for Moody {
@@ -320,6 +337,7 @@ mod tests {
                 if let Some(after) = self.throttles.lock().unwrap().take() {
                     return Err(Fault::Throttled(Some(after)));
                 }
+                assert!(!self.panics.swap(false, Ordering::AcqRel), "a library breaks");
                 if self.breaks.load(Ordering::Acquire) {
                     return Err(Fault::transient("503"));
                 }
@@ -578,5 +596,25 @@ mod tests {
         }
         bench.quiet("wiki").await;
         assert!(has(&wiki, 20) && target.room() == 8);
+    }
+
+    #[tokio::test]
+    async fn what_breaks_over_an_answer_is_told_and_tried_again() {
+        let wiki: Arc<Moody> = Arc::default();
+        wiki.panics.store(true, Ordering::Release);
+        let bench = Bench::new(&[("wiki", &wiki)]).await;
+        bench.want("wiki").await;
+        let mut told = None;
+        for _ in 0..1000 {
+            told = bench.store.all_accounts().await.unwrap().remove(0).failure;
+            if told.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(told.is_some_and(|words| words.contains("broke over an answer")));
+        bench.clock.advance(SignedDuration::from_secs(5));
+        bench.quiet("wiki").await;
+        assert!(has(&wiki, 1));
     }
 }

@@ -93,10 +93,7 @@ pub struct Due {
 impl Due {
     /// The target's own id, if an account of ours was seen there.
     pub fn native_id(&self) -> Option<&str> {
-        match &self.seen {
-            Actual::Absent => None,
-            Actual::Present(seen) => Some(&seen.native_id),
-        }
+        self.seen.native_id()
     }
 }
 

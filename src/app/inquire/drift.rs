@@ -32,10 +32,7 @@ impl Inquire {
 }
 
 async fn look(target: &Target, account: AccountRow) -> Option<Difference> {
-    let native_id = match &account.seen {
-        Actual::Present(seen) => Some(seen.native_id.clone()),
-        Actual::Absent => None,
-    };
+    let native_id = account.seen.native_id().map(str::to_owned);
     let key = Key { external_id: account.external_id.clone(), native_id };
     let mut difference = Difference {
         id: account.id,

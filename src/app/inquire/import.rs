@@ -20,7 +20,9 @@ impl Inquire {
         }
         let accounts = self.store.all_accounts().await.map_err(words)?;
         let accounts: Vec<_> = accounts.into_iter().filter(|account| account.target == *name).collect();
-        let ours: BTreeSet<_> = accounts.iter().map(|account| account.external_id.as_str()).collect();
+        let marked: BTreeSet<_> = accounts.iter().map(|account| account.external_id.as_str()).collect();
+        // Where accounts have no room for our external id, they are ours by theirs.
+        let seen: BTreeSet<_> = accounts.iter().filter_map(|account| account.seen.native_id()).collect();
         let wanted = wanted(&target, &accounts).await?;
         let known = self.known(&target).await?;
         let holders: BTreeSet<_> = accounts.iter().map(|account| account.person.as_str()).collect();
@@ -29,7 +31,8 @@ impl Inquire {
         for _ in 0..PAGES {
             let page = target.connector.list(after.as_deref()).await.map_err(|fault| fault.to_string())?;
             for account in page.accounts {
-                if account.external_id.as_deref().is_some_and(|id| ours.contains(id)) {
+                let is_marked = account.external_id.as_deref().is_some_and(|id| marked.contains(id));
+                if is_marked || target.abilities().unmarked && seen.contains(account.native_id.as_str()) {
                     imported.ours += 1;
                     continue;
                 }

@@ -7,6 +7,7 @@ value is "t" and the person's number. Their part of the record cannot be read, a
 
 import argparse
 import hashlib
+import itertools
 import json
 import sqlite3
 import uuid
@@ -25,6 +26,14 @@ asked = options.parse_args()
 apps = asked.apps.split(",")
 
 
+numbers = itertools.count(1)
+
+
+def new_id():
+    """In the order of time, as UUIDs of version 7 are."""
+    return str(uuid.UUID(int=(0x0198F0E00000 << 80) | (7 << 76) | (2 << 62) | next(numbers)))
+
+
 def token(value):
     """As `store::token_hash`: SHA-256 over parts, each preceded by its length."""
     parts = [b"session", value.encode()]
@@ -36,7 +45,7 @@ def text(value):
 
 
 def person(number):
-    user, vault, identity, sign_in = (str(uuid.uuid4()) for _ in range(4))
+    user, vault, identity, sign_in = (new_id() for _ in range(4))
     name, email = f"Erika Mustermann {number}", f"erika.mustermann.{number}@example.com"
     yield "vaults", {"id": vault, "lookup": user.encode(), "key": None}
     yield "users", {"id": user, "vault": vault, "created": 0, "revoked": None}
@@ -47,14 +56,14 @@ def person(number):
     for app in apps:
         terms = {"role": "reader", "app": app, "groups": [], "attributes": {}, "ttl": None, "until": None}
         yield "grants", {
-            "id": str(uuid.uuid4()), "identity": identity, "role": "reader", "app": app, "terms": text(terms),
+            "id": new_id(), "identity": identity, "role": "reader", "app": app, "terms": text(terms),
             "policy": "0" * 12, "first_granted": 0, "confirmed": 0, "until": asked.until,
             "because": text({"claim": "contract_end"}), "ended": 0,
         }
         profile = {"user_name": email, "display_name": name, "email": email, "entitlements": [], "attributes": {}}
         seen = {"is": "present", "native_id": f"{app}-{number}", "active": True, **profile}
         account = {
-            "id": str(uuid.uuid4()), "user": user, "target": app, "external_id": f"external-{number}",
+            "id": new_id(), "user": user, "target": app, "external_id": f"external-{number}",
             "origin": "created", "desired": text({"state": "active", **profile}), "given": "[]", "version": 1,
         }
         settled = {"settled": 1, "open": 1, "seen": text(seen), "looked": FAR, "due": None}
@@ -63,7 +72,7 @@ def person(number):
     if asked.host:
         yield "sign_ins", {"id": sign_in, "identity": identity, "created": 0, "until": FAR}
         yield "sessions", {
-            "id": str(uuid.uuid4()), "sign_in": sign_in, "host": asked.host, "token": token(f"t{number}"), "created": 0,
+            "id": new_id(), "sign_in": sign_in, "host": asked.host, "token": token(f"t{number}"), "created": 0,
         }
 
 

@@ -32,6 +32,9 @@ pub(super) trait Claim: Sync {
     /// Whether another call may begin.
     fn may_go_on(&self) -> bool;
 
+    /// Whether the account of this id in the target is another one of ours already.
+    fn is_taken(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
+
     /// Writes `record` down if the claim still stands, and says whether it did.
     fn record(&self, record: Record<'_>) -> impl Future<Output = Result<bool, store::Error>> + Send;
 }
@@ -120,6 +123,9 @@ impl<C: Claim> Walk<'_, C> {
                 }
                 step => step,
             };
+            if let Some(Step::Adopt { native_id }) = &step {
+                self.nobody_elses(native_id).await?;
+            }
             // Also where somebody else closed it: what they left open is not theirs to know.
             let closes = step.as_ref().is_none_or(|step| matches!(step, Step::Delete { .. }));
             if closes && (!due.settled || was_closed(&known, &seen)) {
@@ -151,6 +157,16 @@ impl<C: Claim> Walk<'_, C> {
             taken = Some(step);
         }
         Err(Fault::transient("no end of steps: something else changes the account as well").into())
+    }
+
+    /// Refuses to adopt what is another person's: an address may be given to somebody new, and not every target shows
+    /// whose an account is.
+    async fn nobody_elses(&self, native_id: &str) -> Result<(), Halt> {
+        if self.claim.is_taken(native_id).await.map_err(Halt::Store)? {
+            let said = format!("account {native_id} is somebody else's already, so it is not adopted");
+            return Err(Fault::refused(Refusal::Conflict, said).into());
+        }
+        Ok(())
     }
 
     /// What can be had of `desired`, of an account that is as it was `seen`: a target that cannot delete keeps it

@@ -216,6 +216,11 @@ impl Claim for Memory {
         true
     }
 
+    /// Nobody was here before us.
+    async fn is_taken(&self, _: &str) -> Result<bool, store::Error> {
+        Ok(false)
+    }
+
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
         pause().await;
         let now = self.clock.now();

@@ -243,6 +243,10 @@ impl Claim for Held<'_> {
         !self.stop.is_cancelled() && self.lane.clock.now() >= self.lane.target.paused_until()
     }
 
+    async fn is_taken(&self, native_id: &str) -> Result<bool, store::Error> {
+        self.lane.store.is_taken(self.due, native_id).await
+    }
+
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
         let (store, now) = (&self.lane.store, self.lane.clock.now());
         let held = match record {
@@ -287,10 +291,11 @@ fn chance() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connector::{Abilities, Call, Connector};
+    use super::super::connector::{Abilities, By, Call, Connector};
+    use super::super::link::Link;
     use super::super::target::Treatment;
     use super::*;
-    use crate::account::{Closing, Desired, Profile, Step};
+    use crate::account::{Candidate, Closing, Desired, Profile, Step};
     use crate::audit::{Actor, Entry, Event};
     use crate::names::UserId;
     use crate::provision::connector::{Key, RetryAfter};
@@ -313,6 +318,8 @@ mod tests {
         throttles: Mutex<Option<RetryAfter>>,
         /// Whether it rejects our token.
         refuses: Mutex<bool>,
+        /// What a search finds, whatever is searched for.
+        before: Mutex<Vec<Candidate>>,
         /// Whether it fails, whoever asks.
         breaks: AtomicBool,
         /// Whether what speaks to it breaks over the next answer.
@@ -321,7 +328,11 @@ mod tests {
 
     impl Connector for Moody {
         fn abilities(&self) -> Abilities {
-            Abilities::default()
+            Abilities { link: true, unmarked: true, ..Abilities::default() }
+        }
+
+        fn matching<'a>(&'a self, _: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
+            Box::pin(async { Ok(self.before.lock().unwrap().clone()) })
         }
 
         fn calls(&self, _: &Step) -> Vec<Call> {
@@ -349,8 +360,17 @@ mod tests {
         }
 
         fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
-            Box::pin(async {
+            Box::pin(async move {
                 let mut accounts = self.accounts.lock().unwrap();
+                if let Step::Adopt { native_id } = step {
+                    let profile = Profile { user_name: native_id.clone(), ..Profile::default() };
+                    let mut adopted = Actual::Absent.after(&Step::Create(profile));
+                    if let Actual::Present(seen) = &mut adopted {
+                        seen.native_id.clone_from(native_id);
+                    }
+                    accounts.insert(key.external_id.clone(), adopted);
+                    return Ok(None);
+                }
                 let before = accounts.remove(&key.external_id).unwrap_or(Actual::Absent);
                 accounts.insert(key.external_id.clone(), before.after(step));
                 Ok(None)
@@ -359,7 +379,9 @@ mod tests {
     }
 
     fn target(moody: &Arc<Moody>) -> Arc<Target> {
-        Arc::new(Target::new(Arc::clone(moody) as Arc<dyn Connector>, Treatment::default()))
+        let link = Link { email: vec!["example.com".into()], ..Link::default() };
+        let treatment = Treatment { link, ..Treatment::default() };
+        Arc::new(Target::new(Arc::clone(moody) as Arc<dyn Connector>, treatment))
     }
 
     struct Bench {
@@ -383,11 +405,16 @@ mod tests {
 
         /// Wants an account of somebody new.
         async fn want(&self, target: &str) -> UserId {
+            self.want_of(target, Profile::default()).await
+        }
+
+        /// Wants an account of somebody new that looks like this.
+        async fn want_of(&self, target: &str, profile: Profile) -> UserId {
             let user_name = random_text();
             let mut tx = self.store.begin(self.clock.now()).await.unwrap();
             let vault = tx.vault("https://login.example.com", &user_name).await.unwrap();
             let user = tx.add_user(vault).await.unwrap();
-            let desired = Desired::Active(Profile { user_name: user_name.clone(), ..Profile::default() });
+            let desired = Desired::Active(Profile { user_name: user_name.clone(), ..profile });
             tx.add_account(user, &target.parse().unwrap(), &user_name, &desired).await.unwrap();
             tx.commit(&entry()).await.unwrap();
             user
@@ -615,6 +642,35 @@ mod tests {
         assert!(told.is_some_and(|words| words.contains("broke over an answer")));
         bench.clock.advance(SignedDuration::from_secs(5));
         bench.quiet("wiki").await;
+        assert!(has(&wiki, 1));
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_somebodys_is_not_given_to_who_has_their_address_now() {
+        let wiki: Arc<Moody> = Arc::default();
+        // As of a target that has no room for our mark: nothing shows whose it is.
+        wiki.before.lock().unwrap().push(Candidate {
+            native_id: "u-1".into(),
+            user_name: "ada".into(),
+            email: Some("ada@example.com".into()),
+            active: true,
+            external_id: None,
+        });
+        let bench = Bench::new(&[("wiki", &wiki)]).await;
+        let profile = || Profile { email: Some("ada@example.com".into()), ..Profile::default() };
+        bench.want_of("wiki", profile()).await;
+        bench.quiet("wiki").await;
+        assert!(has(&wiki, 1));
+        bench.want_of("wiki", profile()).await;
+        let mut told = None;
+        for _ in 0..1000 {
+            told = bench.store.all_accounts().await.unwrap().into_iter().find_map(|row| row.failure);
+            if told.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(told.is_some_and(|words| words.contains("somebody else's already")));
         assert!(has(&wiki, 1));
     }
 }

@@ -438,6 +438,19 @@ impl Store {
         Ok(true)
     }
 
+    /// Whether the account of this id in its target is that of another row than `due`.
+    pub async fn is_taken(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
+        let row = query(
+            "SELECT 1 FROM accounts WHERE target = $1 AND id <> $2 AND seen ->> 'native_id' = $3 LIMIT 1",
+        )
+        .bind(due.target.as_str())
+        .bind(due.id.to_string())
+        .bind(native_id)
+        .fetch_optional(&self.0.reader)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Whether an account of `target` is due at `now` and under nobody's lease.
     pub async fn has_due(&self, target: &TargetName, now: Timestamp) -> Result<bool, Error> {
         let row = query("SELECT 1 FROM accounts WHERE target = $1 AND due <= $2 AND lease <= $2 LIMIT 1")

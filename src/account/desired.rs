@@ -2,6 +2,7 @@
 
 use super::entitlement::Entitlement;
 use super::grant::Grant;
+use super::step::Actual;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +95,21 @@ impl Desired {
             attributes,
             expires: grants.iter().map(|grant| grant.second_lock()).max(),
         })
+    }
+
+    /// What of it is wanted of an account that was there before us, and is as it was `seen`: it keeps its own name and
+    /// address, and is never deleted.
+    pub fn of_adopted(&self, seen: &Actual) -> Self {
+        match (self, seen) {
+            (Self::Absent, _) => Self::Disabled(Closing::default()),
+            (Self::Active(profile), Actual::Present(seen)) => Self::Active(Profile {
+                user_name: seen.user_name.clone(),
+                display_name: None,
+                email: None,
+                ..profile.clone()
+            }),
+            _ => self.clone(),
+        }
     }
 
     /// What it gives.

@@ -6,7 +6,7 @@ use super::desire::bearer;
 use super::{Inner, Lifecycle, Rules};
 use crate::account::{Actual, Closing, Desired, Grant, Step, all_steps};
 use crate::names::{TargetName, UserId};
-use crate::store::{Error, Holder, Identity, KnownAccount};
+use crate::store::{Error, Holder, Identity, KnownAccount, Origin};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,8 +74,14 @@ impl Inner {
         let old = desired(&self.rules, &held(before), &founding, accounts);
         let new = desired(rules, &held(after), &founding, accounts);
         for (target, new) in new.into_iter().filter(|(target, new)| old.get(target) != Some(new)) {
-            let seen = accounts.iter().find(|account| account.target == target).map(|account| &account.seen);
-            let steps = all_steps(&new, seen.unwrap_or(&Actual::Absent));
+            let standing = accounts.iter().find(|account| account.target == target);
+            let steps = match standing {
+                Some(KnownAccount { seen, origin: Origin::Adopted, .. }) => {
+                    all_steps(&new.of_adopted(seen), seen)
+                }
+                Some(account) => all_steps(&new, &account.seen),
+                None => all_steps(&new, &Actual::Absent),
+            };
             if !steps.is_empty() {
                 let person = identities[0].person.clone();
                 plan.accounts.push(Planned { person, target, steps });

@@ -1,9 +1,9 @@
 //! One claimed account, brought as far as it goes: look, step, look again, until a look finds no step left.
 
-use super::connector::{Connector, Fault, Key, Refusal};
+use super::connector::{Abilities, Connector, Fault, Key, Refusal};
 use super::link::{self, Link};
 use super::retry;
-use crate::account::{Actual, Closing, Desired, Profile, Step, changes, learn, next_step};
+use crate::account::{Actual, Closing, Desired, Step, changes, learn, next_step};
 use crate::clock::Clock;
 use crate::store::{self, Due, Failure, Look, Origin};
 use jiff::{SignedDuration, Timestamp};
@@ -169,23 +169,9 @@ impl<C: Claim> Walk<'_, C> {
         Ok(())
     }
 
-    /// What can be had of `desired`, of an account that is as it was `seen`: a target that cannot delete keeps it
-    /// closed, and one that was there before us keeps its names.
+    /// What can be had of `desired`, of an account that is as it was `seen`.
     fn wanted(&self, desired: &Desired, seen: &Actual, origin: Origin) -> Desired {
-        match (desired, seen) {
-            (Desired::Absent, _) if !self.connector.abilities().delete || origin == Origin::Adopted => {
-                Desired::Disabled(Closing::default())
-            }
-            (Desired::Active(profile), Actual::Present(seen)) if origin == Origin::Adopted => {
-                Desired::Active(Profile {
-                    user_name: seen.user_name.clone(),
-                    display_name: None,
-                    email: None,
-                    ..profile.clone()
-                })
-            }
-            _ => desired.clone(),
-        }
+        wanted(desired, seen, origin, self.connector.abilities())
     }
 
     /// What belongs to the closing of an account beside the closing itself. It is done before the account is recorded as
@@ -244,6 +230,16 @@ impl<C: Claim> Walk<'_, C> {
     fn may_call(&self) -> Result<(), Halt> {
         let fits = self.clock.now() + CALL <= self.due.lease_until;
         if fits && self.claim.may_go_on() { Ok(()) } else { Err(Halt::Release) }
+    }
+}
+
+/// What can be had of `desired`, of an account that is as it was `seen` and came to be ours in this way: where a target
+/// cannot delete it, it stays closed.
+pub fn wanted(desired: &Desired, seen: &Actual, origin: Origin, abilities: Abilities) -> Desired {
+    match (desired, origin) {
+        (_, Origin::Adopted) => desired.of_adopted(seen),
+        (Desired::Absent, Origin::Created) if !abilities.delete => Desired::Disabled(Closing::default()),
+        _ => desired.clone(),
     }
 }
 

@@ -21,6 +21,7 @@ mod tokens;
 mod worker;
 
 pub use connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal, RetryAfter};
+pub use converge::wanted;
 pub use link::Link;
 pub use target::{Target, Targets, Treatment};
 pub use worker::{run, sweep};

@@ -112,7 +112,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// How the account came to be ours, where this look tells. One that the very first look of all finds was there before
+    /// How the account came to be ours, where this look tells; then what an operator said of it has been done. One that the very first look of all finds was there before
     /// us, though it carries our external id: our store was lost, or it was put there by hand.
     fn origin(&self, due: &Due) -> Option<&'static str> {
         let born = self.changes.contains(&Change::Created);
@@ -377,7 +377,7 @@ impl Store {
         let mut tx = self.begin(now).await?;
         let row = query(
             "UPDATE accounts SET seen = $3, looked = $4, unsure = 0, candidates = NULL,
-                origin = coalesce($8, origin),
+                origin = coalesce($8, origin), link = iif($8 IS NULL, link, NULL),
                 settled = CASE WHEN $5 THEN $6 ELSE settled END,
                 open = CASE WHEN $5 AND version = $6 THEN $7 ELSE open AND $7 END,
                 due = CASE WHEN $5 AND version = $6 THEN NULL WHEN $5 THEN $4 ELSE due END,

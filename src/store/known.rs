@@ -3,7 +3,7 @@
 
 use super::grants::grant;
 use super::users::{IDENTITIES_BETWEEN, Identity, identity};
-use super::{Error, Holder, Store, json, parsed};
+use super::{Error, Holder, Origin, Store, json, parsed};
 use crate::account::{Actual, Desired, Entitlement, Grant};
 use crate::names::{TargetName, UserId};
 use sqlx::query;
@@ -28,6 +28,8 @@ pub struct KnownAccount {
     pub given: BTreeSet<Entitlement>,
     /// What the last look found.
     pub seen: Actual,
+    /// How it came to be ours.
+    pub origin: Origin,
 }
 
 impl Store {
@@ -73,7 +75,7 @@ impl Reading {
     /// The accounts of the people from one id to another, by person and target.
     pub async fn accounts_between(&self, first: UserId, last: UserId) -> Result<Vec<KnownAccount>, Error> {
         let rows = query(
-            "SELECT user, target, desired, given, seen FROM accounts WHERE user BETWEEN $1 AND $2 ORDER BY user, target",
+            "SELECT user, target, desired, given, seen, origin FROM accounts WHERE user BETWEEN $1 AND $2 ORDER BY user, target",
         )
         .bind(first.to_string())
         .bind(last.to_string())
@@ -87,6 +89,7 @@ impl Reading {
                     desired: json(row, "desired")?,
                     given: json(row, "given")?,
                     seen: json(row, "seen")?,
+                    origin: parsed(row, "origin")?,
                 })
             })
             .collect()

@@ -76,6 +76,7 @@ async fn one_that_was_there_before_us_is_found_by_its_address_keeps_its_name_and
     assert_eq!((account.id, account.user_name.as_str()), (id, "carla.old"));
     assert_eq!(account.external_id, Some(house.kept().await[0].external_id.clone()));
     assert_eq!(account.groups, ["readers"]);
+    assert_eq!(house.operator().asks("/drift").await, json!([]), "its name is its own");
     house.turn(DAY * 40);
     state(&house, "disabled").await;
     assert!(!house.account().await.active);
@@ -114,6 +115,14 @@ async fn what_could_be_several_peoples_waits_for_an_operator_to_decide() {
     assert_eq!(ours.external_id, Some(kept.external_id));
     let record = house.record().await;
     assert!(record.contains(&"account_decided".to_owned()), "{record:?}");
+
+    // An operator's word is for once: where that account is gone, rules are asked again.
+    for account in house.accounts().await {
+        house.by_hand(Method::DELETE, &format!("/Users/{}", account.id), json!({})).await;
+    }
+    house.operator().orders(&format!("/accounts/{}/retry", kept.id), json!({})).await;
+    let anew = || async { (house.accounts().await.first()?.id != id).then_some(()) };
+    soon(anew).await;
     house.finish().await;
 }
 
@@ -360,4 +369,24 @@ async fn a_new_description_is_right_as_it_is_and_no_other_is_written_over() {
     std::fs::write(&file, text.replace("version: 1", "version: 2")).unwrap();
     let said = guestpass(&["check", "--config", &config]).await;
     assert!(said.code == 1 && said.err.contains("my-wiki.yaml:"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_plan_leaves_the_name_of_an_account_of_before_alone() {
+    let site = Site::new(Clock::system()).await;
+    let link = "${file:scim-token}\", link: { email: [example.com] } }";
+    site.change(CONFIG, "${file:scim-token}\" }", link);
+    made_before(&site, "carla.old", None).await;
+    let process = Process::serve(&site).await;
+    site.signs_in(CARLA).await;
+    let joined = || async { (site.notes.accounts().await.unwrap()[0].groups == ["readers"]).then_some(()) };
+    soon(joined).await;
+    site.change(POLICY, "groups: [readers]", "groups: [visitors]");
+    let config = site.config().display().to_string();
+    let planned: Value =
+        serde_json::from_str(&guestpass(&["plan", "--json", "--config", &config]).await.out).unwrap();
+    let calls = planned["accounts"][0]["calls"].as_array().unwrap();
+    let paths: Vec<_> = calls.iter().map(|call| call["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/Groups (readers)", "/Groups (visitors)"], "{planned}");
+    assert_eq!(process.stop().await, 0);
 }

@@ -4,7 +4,7 @@ use super::{Inquire, words};
 use crate::account::{Actual, Change, Desired, Entitlement, all_steps, changes, learn};
 use crate::admin::{Difference, PlannedCall};
 use crate::names::TargetName;
-use crate::provision::{Call, Key, Target};
+use crate::provision::{Call, Key, Target, wanted};
 use crate::store::AccountRow;
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeSet;
@@ -42,12 +42,13 @@ async fn look(target: &Target, account: AccountRow) -> Option<Difference> {
         calls: Vec::new(),
         failure: None,
     };
-    match target.connector.observe(&key, &account.desired).await {
+    let desired = wanted(&account.desired, &account.seen, account.origin, target.abilities());
+    match target.connector.observe(&key, &desired).await {
         Err(fault) => difference.failure = Some(fault.to_string()),
         Ok(actual) => {
-            let actual = learn(&account.seen, actual, &account.desired);
-            difference.found = found(&account.seen, &actual, &account.desired);
-            let steps = all_steps(&account.desired, &actual);
+            let actual = learn(&account.seen, actual, &desired);
+            difference.found = found(&account.seen, &actual, &desired);
+            let steps = all_steps(&desired, &actual);
             let calls = steps.iter().flat_map(|step| target.connector.calls(step));
             difference.calls = calls.map(planned).collect();
             if difference.found.is_empty() && difference.calls.is_empty() {

@@ -24,6 +24,7 @@ use http::StatusCode;
 use serde_json::json;
 use std::path::Path;
 use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// What this door needs.
@@ -85,6 +86,18 @@ pub async fn run(listener: UnixListener, deps: Deps, stop: CancellationToken) {
     if let Err(error) = served.await {
         tracing::error!(%error, "the operators' socket failed");
     }
+}
+
+/// Wishes something of whoever takes such wishes, and waits for what comes of it.
+async fn wish<W, T>(
+    takers: &mpsc::Sender<W>,
+    wish: impl FnOnce(oneshot::Sender<T>) -> W,
+) -> Result<T, Failure> {
+    let (answer, answered) = oneshot::channel();
+    // Both ends fail only while the gateway stops.
+    let stopping = || Error::Invalid("the gateway is stopping".to_owned());
+    takers.send(wish(answer)).await.map_err(|_| stopping())?;
+    Ok(answered.await.map_err(|_| stopping())?)
 }
 
 /// A person by their id, or as `subject@provider`: subjects may hold an `@`, names of providers never do.

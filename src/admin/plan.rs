@@ -1,6 +1,6 @@
 //! An operator asks what the files as they are now would do.
 
-use super::{Deps, Failure, Wish};
+use super::{Deps, Failure, Wish, wish};
 use crate::document::Mistakes;
 use crate::lifecycle::Error;
 use crate::lifecycle::compare::Comparison;
@@ -8,7 +8,6 @@ use crate::names::TargetName;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 /// What the files as they are now would do if they came to hold.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -49,10 +48,6 @@ pub struct PlannedCall {
 }
 
 pub(super) async fn plan(State(deps): State<Deps>) -> Result<Json<Planned>, Failure> {
-    let (answer, answered) = oneshot::channel();
-    // Both ends fail only while the gateway stops.
-    let stopping = || Error::Invalid("the gateway is stopping".to_owned());
-    deps.reloads.send(Wish::Plan { answer }).await.map_err(|_| stopping())?;
-    let planned = answered.await.map_err(|_| stopping())?;
+    let planned = wish(&deps.reloads, |answer| Wish::Plan { answer }).await?;
     Ok(Json(planned.map_err(Error::Invalid)?))
 }

@@ -1,8 +1,7 @@
 //! An operator wants the files as they are now to hold.
 
-use super::{Deps, Failure, Planned};
+use super::{Deps, Failure, Planned, wish};
 use crate::document::Mistakes;
-use crate::lifecycle::Error;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -52,9 +51,5 @@ pub(super) async fn reload(
     State(deps): State<Deps>,
     Json(Words { confirm }): Json<Words>,
 ) -> Result<Json<Reloaded>, Failure> {
-    let (answer, answered) = oneshot::channel();
-    // Both ends fail only while the gateway stops.
-    let stopping = || Error::Invalid("the gateway is stopping".to_owned());
-    deps.reloads.send(Wish::Reload { confirm, answer }).await.map_err(|_| stopping())?;
-    Ok(Json(answered.await.map_err(|_| stopping())?))
+    Ok(Json(wish(&deps.reloads, |answer| Wish::Reload { confirm, answer }).await?))
 }

@@ -1,6 +1,6 @@
 //! What operators ask about targets. Somebody who can speak to them answers.
 
-use super::{Deps, Failure};
+use super::{Deps, Failure, wish};
 use crate::account::Candidate;
 use crate::lifecycle::Error;
 use crate::names::{AccountId, TargetName};
@@ -129,11 +129,7 @@ async fn ask<T>(
     deps: &Deps,
     question: impl FnOnce(oneshot::Sender<Told<T>>) -> Inquiry,
 ) -> Result<Json<T>, Failure> {
-    let (answer, answered) = oneshot::channel();
-    // Both ends fail only while the gateway stops.
-    let stopping = || Error::Invalid("the gateway is stopping".to_owned());
-    deps.inquiries.send(question(answer)).await.map_err(|_| stopping())?;
-    let told = answered.await.map_err(|_| stopping())?;
+    let told = wish(&deps.inquiries, question).await?;
     Ok(Json(told.map_err(Error::Invalid)?))
 }
 

@@ -128,18 +128,6 @@ pub enum Step {
     },
 }
 
-impl Step {
-    /// Whether it takes something away that people may miss.
-    fn is_destructive(&self) -> bool {
-        match self {
-            Self::Disable { .. } | Self::Take { .. } | Self::Delete { .. } => true,
-            Self::EndSessions { .. } | Self::HandOver { .. } => true,
-            Self::Create(_) | Self::Adopt { .. } | Self::Enable { .. } => false,
-            Self::Update { .. } | Self::Give { .. } => false,
-        }
-    }
-}
-
 impl Expiry {
     fn is_not_kept(&self) -> bool {
         *self == Self::NotKept
@@ -222,7 +210,9 @@ impl Actual {
 
     /// Whether something is taken from it on the way to `desired`.
     pub fn loses_by(&self, desired: &Desired) -> bool {
-        all_steps(desired, self).iter().any(Step::is_destructive)
+        let takes =
+            |step: &Step| matches!(step, Step::Disable { .. } | Step::Take { .. } | Step::Delete { .. });
+        all_steps(desired, self).iter().any(takes)
     }
 
     /// What a faithful target makes of `step`.

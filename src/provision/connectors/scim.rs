@@ -24,7 +24,7 @@ use crate::provision::pace::Limits;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
@@ -36,7 +36,6 @@ pub struct Settings {
     /// The server's base URL, to which `/Users` is added.
     pub scim: Url,
     /// The bearer token.
-    #[serde(deserialize_with = "secret")]
     pub token: SecretString,
     /// Whose SCIM it is.
     #[serde(default)]
@@ -63,10 +62,6 @@ impl PartialEq for Settings {
         (scim, dialect, capabilities) == (&other.scim, &other.dialect, &other.capabilities)
             && token.expose_secret() == other.token.expose_secret()
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
 }
 
 /// A SCIM server's accounts.

@@ -4,6 +4,7 @@
 //! is sent to a provider that has just answered, for a browser's own error page helps nobody. What it published is
 //! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
 
+use crate::causes::Causes;
 use crate::clock::Clock;
 use crate::identity::{Claims, Expected, GroupsSettings, Unverified};
 use crate::loopback::Resolver;
@@ -249,14 +250,7 @@ impl Issuer {
     }
 
     fn unavailable(&self, error: impl std::error::Error) -> Error {
-        // The cause says what a person can act on ("connection refused"); the error itself only what we did.
-        let mut words = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            words = format!("{words}: {error}");
-            cause = error.source();
-        }
-        Error::Unavailable(self.name.clone(), words)
+        Error::Unavailable(self.name.clone(), Causes(&error).to_string())
     }
 
     fn unverified(&self, error: Unverified) -> Error {

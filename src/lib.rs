@@ -5,6 +5,7 @@
 //! `tests/it/house.rs` keeps it so.
 
 // In the walls: anyone may use them, they use no one.
+pub mod causes;
 pub mod clock;
 pub mod document;
 pub mod host;

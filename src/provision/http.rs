@@ -4,13 +4,13 @@ use super::connector::{Fault, Refusal, RetryAfter, words};
 use super::pace::{Pace, Told};
 use super::reach::Resolver;
 use super::tokens::Tokens;
+use crate::causes::Causes;
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::error::Error;
 use std::time::Duration;
 use url::Url;
 
@@ -137,23 +137,28 @@ impl Http {
             (Auth::Tokens(_) | Auth::None, None) => request,
         };
         let request = request.header(ACCEPT, &self.media_type);
-        let mut response = request.send().await.map_err(|error| lost(error, write))?;
+        let response = request.send().await.map_err(|error| lost(error, write))?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.pace.told(status, &headers);
-        let mut body = Vec::new();
-        // The status stands even where the body is lost or too long; who needs the body finds it wanting.
-        while let Ok(Some(chunk)) = response.chunk().await
-            && body.len() + chunk.len() <= LONGEST
-        {
-            body.extend_from_slice(&chunk);
-        }
-        let mut body = String::from_utf8_lossy(&body).into_owned();
+        let mut body = String::from_utf8_lossy(&body(response, LONGEST).await).into_owned();
         // An error may quote the request, and is shown to people.
         if !status.is_success() {
             body = self.auth.conceal(body, token);
         }
         Ok(Reply { status, headers, write, body })
     }
+}
+
+/// The body of an answer, `longest` bytes of it at the most. The status stands even where the rest is lost; who needs it
+/// finds it wanting.
+pub(super) async fn body(mut response: Response, longest: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await
+        && body.len() + chunk.len() <= longest
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body
 }
 
 /// A secret as the value of a header.
@@ -181,12 +186,7 @@ impl Auth {
 /// What a request without an answer means: one that never left did nothing; a write that did may have.
 pub(super) fn lost(error: reqwest::Error, write: bool) -> Fault {
     let error = error.without_url();
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        said = format!("{said}: {inner}");
-        cause = inner.source();
-    }
+    let said = Causes(&error).to_string();
     if write && !error.is_connect() && !error.is_builder() {
         Fault::Unknown(words(&said))
     } else {

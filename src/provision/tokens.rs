@@ -2,7 +2,7 @@
 //! before they end.
 
 use super::connector::{Fault, words};
-use super::http::{lost, retry_after};
+use super::http::{body, lost, retry_after};
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -97,7 +97,7 @@ impl Tokens {
             .basic_auth(encoded(client_id), Some(encoded(client_secret.expose_secret())))
             .form(&form);
         // Whether a token was made of which we do not hear matters to nobody.
-        let mut response = request.send().await.map_err(|error| lost(error, false))?;
+        let response = request.send().await.map_err(|error| lost(error, false))?;
         let status = response.status();
         if !status.is_success() {
             let said = format!("the token endpoint answers {}", status.as_u16());
@@ -107,13 +107,7 @@ impl Tokens {
                 _ => Fault::transient(said),
             });
         }
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await
-            && body.len() + chunk.len() <= LONGEST
-        {
-            body.extend_from_slice(&chunk);
-        }
-        let Ok(granted) = serde_json::from_slice::<Granted>(&body) else {
+        let Ok(granted) = serde_json::from_slice::<Granted>(&body(response, LONGEST).await) else {
             return Err(Fault::transient("the token endpoint answers with something that is no token"));
         };
         let life = Duration::from_secs(granted.expires_in.unwrap_or(UNSAID).min(LONGEST_LIFE));

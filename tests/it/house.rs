@@ -9,6 +9,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
     (
         "the walls",
         &[
+            "causes",
             "clock",
             "document",
             "host",

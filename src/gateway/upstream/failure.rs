@@ -1,7 +1,6 @@
 //! Why an app gave no answer.
 
-use std::error::Error;
-use std::fmt;
+use crate::causes::Causes;
 use std::io;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ pub(in crate::gateway) enum Failure {
     #[error("no answer within {0:?}")]
     NoAnswer(Duration),
     /// It hung up, or what it said is not HTTP.
-    #[error("broke off: {}", Chain(.0))]
+    #[error("broke off: {}", Causes(.0))]
     Broken(#[from] hyper::Error),
     /// It became another protocol though nobody had asked for that.
     #[error("switched protocols without being asked")]
@@ -46,20 +45,5 @@ impl Failure {
     /// Whether nobody was there at all, so that nothing of the request was read by anybody.
     pub(super) fn is_unconnected(&self) -> bool {
         matches!(self, Self::Connect(_) | Self::NoConnection(_))
-    }
-}
-
-/// An error with all that it came from: an HTTP library's own words say little.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }

@@ -1,15 +1,15 @@
 //! What PostgreSQL's errors mean (SQLSTATE, appendix A of its manual).
 
+use crate::causes::Causes;
 use crate::provision::connector::{Fault, Refusal, words};
 use sqlx::Error;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
-use std::error::Error as _;
 
 /// Of a look, or of what was sent to nobody yet: nothing was changed.
 pub(super) fn before(error: &Error) -> Fault {
     match database(error) {
         Some(error) => said(error),
-        None => Fault::transient(chain(error)),
+        None => Fault::transient(Causes(error).to_string()),
     }
 }
 
@@ -18,7 +18,7 @@ pub(super) fn before(error: &Error) -> Fault {
 pub(super) fn after(error: &Error) -> Fault {
     match database(error) {
         Some(error) if !is_leaving(error.code()) => said(error),
-        _ => Fault::Unknown(words(&chain(error))),
+        _ => Fault::Unknown(words(&Causes(error).to_string())),
     }
 }
 
@@ -30,19 +30,6 @@ pub(super) fn is_survived(error: &Error) -> bool {
 
 fn database(error: &Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref()
-}
-
-fn chain(error: &Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_said = inner.to_string();
-        if !said.ends_with(&inner_said) {
-            said = format!("{said}: {inner_said}");
-        }
-        cause = inner.source();
-    }
-    said
 }
 
 /// admin_shutdown, crash_shutdown, and the connection exceptions.

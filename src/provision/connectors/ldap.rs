@@ -25,18 +25,12 @@ pub use settings::Settings;
 use self::directory::Directory;
 use self::entry::Entry;
 use self::server::Server;
+use super::mark::{self, PREFIX, mark};
 use super::naming::Naming;
 use crate::account::{Actual, Candidate, Desired, Entitlement, Profile, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
 use crate::provision::pace::Limits;
 use futures_util::future::BoxFuture;
-
-const PREFIX: &str = "guestpass:";
-
-/// The value by which an entry is ours.
-fn mark(external_id: &str) -> String {
-    format!("{PREFIX}{external_id}")
-}
 
 /// The people of a directory.
 pub struct Ldap {
@@ -82,17 +76,7 @@ impl Ldap {
             either = format!("(|{}{either})", self.directory.id_is(id)?);
         }
         let found = self.search(&either, profile).await?;
-        let (mut ours, others): (Vec<Entry>, Vec<Entry>) =
-            found.into_iter().partition(|entry| self.is_ours(entry, key));
-        let said = match (ours.pop(), others.first()) {
-            (Some(found), _) if ours.is_empty() => return Ok(Some(found)),
-            (Some(_), _) => format!("{} entries carry the mark of one account", ours.len() + 1),
-            (None, Some(other)) => {
-                format!("\"{}\" no longer carries our mark, so we leave it alone", other.dn)
-            }
-            (None, None) => return Ok(None),
-        };
-        Err(Fault::refused(Refusal::Conflict, said))
+        mark::ours(found, |entry| self.is_ours(entry, key), |entry| format!("\"{}\"", entry.dn))
     }
 
     fn is_ours(&self, entry: &Entry, key: &Key) -> bool {

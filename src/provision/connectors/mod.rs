@@ -4,6 +4,7 @@
 mod counterpart;
 mod expiry;
 pub mod ldap;
+mod mark;
 mod naming;
 pub mod postgres;
 pub mod rest;

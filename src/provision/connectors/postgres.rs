@@ -19,8 +19,9 @@ mod tests;
 
 pub use settings::Settings;
 
-use self::role::{Options, Role, mark};
+use self::role::{Options, Role};
 use self::server::{Server, Session};
+use super::mark::{self, mark};
 use super::naming::Naming;
 use crate::account::{Actual, Candidate, Desired, Profile, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
@@ -52,17 +53,8 @@ impl Postgres {
     async fn find(&self, key: &Key) -> Result<Option<Role>, Fault> {
         let oid = key.native_id.as_deref().map(role::oid).transpose()?;
         let found = self.server.session().await?.roles(oid, &mark(&key.external_id)).await?;
-        let (mut ours, others): (Vec<Role>, Vec<Role>) =
-            found.into_iter().partition(|role| role.external_id() == Some(&key.external_id));
-        let said = match (ours.pop(), others.first()) {
-            (Some(found), _) if ours.is_empty() => return Ok(Some(found)),
-            (Some(_), _) => format!("{} roles carry the mark of one account", ours.len() + 1),
-            (None, Some(other)) => {
-                format!("role \"{}\" no longer carries our mark, so we leave it alone", other.name)
-            }
-            (None, None) => return Ok(None),
-        };
-        Err(Fault::refused(Refusal::Conflict, said))
+        let is_ours = |role: &Role| role.external_id() == Some(&key.external_id);
+        mark::ours(found, is_ours, |role| format!("role \"{}\"", role.name))
     }
 
     async fn create(&self, key: &Key, profile: &Profile) -> Result<Option<String>, Fault> {

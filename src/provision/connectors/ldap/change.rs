@@ -2,7 +2,7 @@
 
 use super::directory::{Kind, Lock};
 use super::entry::Entry;
-use super::groups::Member;
+use super::groups::{Member, Modify};
 use super::{Ldap, PREFIX, active_directory, fault, filter, mark};
 use crate::account::Profile;
 use crate::provision::connector::{Fault, Key, Refusal};
@@ -16,11 +16,7 @@ fn set(attribute: &str, value: &str) -> Change {
     Mod::Replace(attribute.into(), values.into_iter().collect())
 }
 
-fn with(
-    change: fn(Vec<u8>, std::collections::HashSet<Vec<u8>>) -> Change,
-    attribute: &str,
-    value: &str,
-) -> Change {
+fn with(change: Modify, attribute: &str, value: &str) -> Change {
     change(attribute.into(), [value.as_bytes().to_vec()].into())
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Member {
 }
 
 /// What is done with the values of an attribute.
-type Modify = fn(Vec<u8>, HashSet<Vec<u8>>) -> Mod<Vec<u8>>;
+pub(super) type Modify = fn(Vec<u8>, HashSet<Vec<u8>>) -> Mod<Vec<u8>>;
 
 impl Group {
     fn of(entry: Entry) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! Changes to a role that is ours, and to what it is a member of.
 
-use super::role::{Options, mark};
-use super::{Postgres, role, sql};
+use super::role::Options;
+use super::{Postgres, mark, role, sql};
 use crate::account::Profile;
 use crate::provision::connector::{Fault, Key, Refusal};
 

@@ -1,6 +1,7 @@
 //! A role as it is found, and what it is to be.
 
 use super::super::expiry;
+use super::super::mark::PREFIX;
 use super::super::naming::Naming;
 use super::server::Row;
 use crate::account::{Candidate, Entitlement, Profile, Seen};
@@ -13,12 +14,6 @@ use std::fmt;
 pub(super) const LIMIT: &str = "connection-limit";
 /// `VALID UNTIL` is kept to the microsecond. Whole seconds are as exact as two clocks are, and can be read.
 const UNIT: SignedDuration = SignedDuration::from_secs(1);
-const PREFIX: &str = "guestpass:";
-
-/// The line that a comment has which is ours.
-pub(super) fn mark(external_id: &str) -> String {
-    format!("{PREFIX}{external_id}")
-}
 
 /// The id of a role: its number, which no other role gets.
 pub(super) fn oid(native_id: &str) -> Result<i64, Fault> {
@@ -49,7 +44,7 @@ impl From<Row> for Role {
 }
 
 impl Role {
-    /// The external id that it carries, whosesoever.
+    /// The external id that it carries, whosesoever: a line of its comment is our mark.
     pub(super) fn external_id(&self) -> Option<&str> {
         self.comment.lines().find_map(|line| line.strip_prefix(PREFIX))
     }
@@ -139,6 +134,7 @@ impl fmt::Display for Options {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::mark::mark;
     use super::*;
 
     fn role(comment: &str) -> Role {

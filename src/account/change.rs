@@ -113,7 +113,7 @@ fn between(old: &Seen, new: &Seen, desired: &Desired) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Closing, Profile, next_step};
+    use super::super::{Profile, next_step};
     use super::*;
 
     fn readers() -> Entitlement {
@@ -125,7 +125,7 @@ mod tests {
         let profile =
             Profile { user_name: "ada".into(), entitlements: [readers()].into(), ..Profile::default() };
         let (mut known, mut told) = (Actual::Absent, Vec::new());
-        let disabled = Desired::Disabled(Closing::default());
+        let disabled = Desired::closed();
         let active = Desired::Active(profile);
         for desired in [active.clone(), disabled, active, Desired::Absent] {
             while let Some(step) = next_step(&desired, &known) {
@@ -162,7 +162,7 @@ mod tests {
         }));
         let Actual::Present(mut seen) = known.clone() else { unreachable!("it was just created") };
         (seen.user_name, seen.email) = (String::new(), None);
-        assert_eq!(learn(&known, Actual::Present(seen), &Desired::Disabled(Closing::default())), known);
+        assert_eq!(learn(&known, Actual::Present(seen), &Desired::closed()), known);
     }
 
     #[test]

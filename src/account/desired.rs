@@ -97,11 +97,16 @@ impl Desired {
         })
     }
 
+    /// That an account is disabled, and nothing besides.
+    pub fn closed() -> Self {
+        Self::Disabled(Closing::default())
+    }
+
     /// What of it is wanted of an account that was there before us, and is as it was `seen`: it keeps its own name and
     /// address, and is never deleted.
     pub fn of_adopted(&self, seen: &Actual) -> Self {
         match (self, seen) {
-            (Self::Absent, _) => Self::Disabled(Closing::default()),
+            (Self::Absent, _) => Self::closed(),
             (Self::Active(profile), Actual::Present(seen)) => Self::Active(Profile {
                 user_name: seen.user_name.clone(),
                 display_name: None,
@@ -172,9 +177,9 @@ mod tests {
     #[test]
     fn no_role_or_a_contradiction_disables() {
         let none = BTreeSet::new();
-        assert_eq!(desired(&[], &none), Desired::Disabled(Closing::default()));
+        assert_eq!(desired(&[], &none), Desired::closed());
         let (guest, staff) = (grant(&[], "Guest", None), grant(&[], "Staff", None));
-        assert_eq!(desired(&[&guest, &staff], &none), Desired::Disabled(Closing::default()));
+        assert_eq!(desired(&[&guest, &staff], &none), Desired::closed());
     }
 
     #[test]

@@ -263,7 +263,6 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desired::Closing;
     use super::*;
     use proptest::collection::{btree_map, btree_set};
     use proptest::option;
@@ -293,7 +292,7 @@ mod tests {
     }
 
     fn desired() -> impl Strategy<Value = Desired> {
-        let disabled = Just(Desired::Disabled(Closing::default()));
+        let disabled = Just(Desired::closed());
         prop_oneof![2 => profile().prop_map(Desired::Active), 1 => disabled, 1 => Just(Desired::Absent)]
     }
 
@@ -364,7 +363,7 @@ mod tests {
 
         #[test]
         fn disabled_never_opens_anything(actual in actual()) {
-            let closed = Desired::Disabled(Closing::default());
+            let closed = Desired::closed();
             let harmless = matches!(next_step(&closed, &actual), None | Some(Step::Disable { .. }));
             prop_assert!(harmless);
             let gone = next_step(&Desired::Absent, &actual);

@@ -3,7 +3,7 @@
 use super::connector::{Abilities, Connector, Fault, Key, Refusal};
 use super::link::{self, Link};
 use super::retry;
-use crate::account::{Actual, Closing, Desired, Step, changes, learn, next_step};
+use crate::account::{Actual, Desired, Step, changes, learn, next_step};
 use crate::clock::Clock;
 use crate::store::{self, Due, Failure, Look, Origin};
 use jiff::{SignedDuration, Timestamp};
@@ -238,7 +238,7 @@ impl<C: Claim> Walk<'_, C> {
 pub fn wanted(desired: &Desired, seen: &Actual, origin: Origin, abilities: Abilities) -> Desired {
     match (desired, origin) {
         (_, Origin::Adopted) => desired.of_adopted(seen),
-        (Desired::Absent, Origin::Created) if !abilities.delete => Desired::Disabled(Closing::default()),
+        (Desired::Absent, Origin::Created) if !abilities.delete => Desired::closed(),
         _ => desired.clone(),
     }
 }

@@ -5,7 +5,7 @@ use super::connector::{Abilities, Call, Connector, Fault, Key, Refusal, RetryAft
 use super::converge::{Claim, LEASE, Record, converge};
 use super::ledger::{Event, Ledger};
 use super::link::Link;
-use crate::account::{Actual, Change, Closing, Desired, Entitlement, Profile, Step, next_step};
+use crate::account::{Actual, Change, Desired, Entitlement, Profile, Step, next_step};
 use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Due};
@@ -262,7 +262,7 @@ impl World {
         let target: TargetName = "wiki".parse().unwrap();
         let mut ledger = Ledger::default();
         for _ in 0..ROWS {
-            ledger.add(&target, Desired::Disabled(Closing::default()), clock.now());
+            ledger.add(&target, Desired::closed(), clock.now());
         }
         Self {
             clock,
@@ -287,7 +287,7 @@ impl World {
                 let profile = Profile { user_name, entitlements, withdrawn, ..Profile::default() };
                 self.desire(row, Desired::Active(profile));
             }
-            Action::Expire { row } => self.desire(row, Desired::Disabled(Closing::default())),
+            Action::Expire { row } => self.desire(row, Desired::closed()),
             Action::Delete { row } => self.desire(row, Desired::Absent),
             Action::Claim => self.claim(),
             Action::Go { worker, mishap } => self.go(worker, mishap),

@@ -2,9 +2,7 @@
 //! afterwards. What operators run before they trust a target, and what every connector has to pass.
 
 use super::connector::{By, Connector, Fault, Key, Refusal, RetryAfter};
-use crate::account::{
-    Actual, Candidate, Closing, Desired, Entitlement, Expiry, Profile, Seen, Step, next_step,
-};
+use crate::account::{Actual, Candidate, Desired, Entitlement, Expiry, Profile, Seen, Step, next_step};
 use crate::seal::random_text;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -112,7 +110,7 @@ impl Probe<'_> {
     }
 
     async fn reach(&mut self) -> bool {
-        let seen = self.observe(&closed()).await;
+        let seen = self.observe(&Desired::closed()).await;
         let tried = match seen {
             Ok(Actual::Absent) => Ok(()),
             Ok(Actual::Present(seen)) => {
@@ -192,7 +190,7 @@ impl Probe<'_> {
     }
 
     async fn close_and_open(&mut self) {
-        let disabled = self.settle(&closed()).await;
+        let disabled = self.settle(&Desired::closed()).await;
         if self.found("it disables an account", disabled) {
             let again = self.repeat(|native_id| Step::Disable { native_id }).await;
             self.found("it disables what is disabled", again);
@@ -274,7 +272,7 @@ impl Probe<'_> {
         let what = "it deletes an account";
         if !self.connector.abilities().delete {
             self.cannot(what);
-            let closed = self.settle(&closed()).await;
+            let closed = self.settle(&Desired::closed()).await;
             if let Err(why) = closed {
                 self.found("it is left with the account closed", Err(why));
             }
@@ -353,10 +351,6 @@ impl Probe<'_> {
             waited = true;
         }
     }
-}
-
-fn closed() -> Desired {
-    Desired::Disabled(Closing::default())
 }
 
 async fn wait(after: Option<RetryAfter>) {

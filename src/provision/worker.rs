@@ -295,7 +295,7 @@ mod tests {
     use super::super::link::Link;
     use super::super::target::Treatment;
     use super::*;
-    use crate::account::{Candidate, Closing, Desired, Profile, Step};
+    use crate::account::{Candidate, Desired, Profile, Step};
     use crate::audit::{Actor, Entry, Event};
     use crate::names::UserId;
     use crate::provision::connector::{Key, RetryAfter};
@@ -424,7 +424,7 @@ mod tests {
         async fn disable(&self, user: UserId) {
             let mut tx = self.store.begin(self.clock.now()).await.unwrap();
             let standing = tx.standing_accounts(user).await.unwrap();
-            let disabled = Desired::Disabled(Closing::default());
+            let disabled = Desired::closed();
             tx.desire(user, &standing[0], &disabled, Rank::Take, true).await.unwrap();
             tx.commit(&entry()).await.unwrap();
         }
@@ -586,7 +586,7 @@ mod tests {
         for (user, rank) in [(users[1], Rank::Take), (users[3], Rank::TakePrivileged)] {
             let mut tx = bench.store.begin(bench.clock.now()).await.unwrap();
             let standing = tx.standing_accounts(user).await.unwrap();
-            let disabled = Desired::Disabled(Closing::default());
+            let disabled = Desired::closed();
             tx.desire(user, &standing[0], &disabled, rank, false).await.unwrap();
             tx.commit(&entry()).await.unwrap();
         }

@@ -1,5 +1,7 @@
 //! What tests need that speak to real servers on this machine.
 
+use crate::account::{Actual, Desired, Seen, Step, next_step};
+use crate::provision::connector::{Connector, Key};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::Path;
 use tokio::net::TcpSocket;
@@ -35,5 +37,40 @@ pub(super) fn certificates(folder: &Path) {
             std::fs::write(folder.join("server.pem"), params.signed_by(&key, &ca).unwrap().pem()).unwrap();
             std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
         }
+    }
+}
+
+/// Looks and steps until no step is left; returns the steps.
+pub(super) async fn settle(connector: &dyn Connector, key: &Key, desired: &Desired) -> Vec<Step> {
+    let mut steps = Vec::new();
+    while let Some(step) = next_step(desired, &connector.observe(key, desired).await.unwrap()) {
+        connector.apply(key, &step).await.unwrap();
+        steps.push(step);
+        assert!(steps.len() < 20, "no end: {steps:?}");
+    }
+    steps
+}
+
+/// A step in words: `disable`, `give readers`.
+pub(super) fn in_words(step: &Step) -> String {
+    let kind = kind(step);
+    match step {
+        Step::Give { entitlement, .. } | Step::Take { entitlement, .. } => {
+            format!("{kind} {}", entitlement.name())
+        }
+        _ => kind,
+    }
+}
+
+/// Which step it is.
+pub(super) fn kind(step: &Step) -> String {
+    serde_json::to_value(step).unwrap()["step"].as_str().unwrap().to_owned()
+}
+
+/// The account of `key`, which is there.
+pub(super) async fn seen(connector: &dyn Connector, key: &Key, desired: &Desired) -> Seen {
+    match connector.observe(key, desired).await.unwrap() {
+        Actual::Present(seen) => seen,
+        Actual::Absent => panic!("it is gone"),
     }
 }

@@ -4,8 +4,9 @@
 mod slapd;
 
 use self::slapd::Slapd;
+use super::super::counterpart;
 use super::*;
-use crate::account::{Closing, Expiry, Seen, next_step};
+use crate::account::{Expiry, Seen, next_step};
 use crate::provision::probe::{Outcome, Wishes, probe};
 use jiff::{SignedDuration, Timestamp};
 use ldap3::Mod;
@@ -18,10 +19,6 @@ const OTHER: &str = "uid=other,ou=people,dc=example,dc=com";
 
 fn key() -> Key {
     Key { external_id: "Gp-1*(".into(), native_id: None }
-}
-
-fn closed() -> Desired {
-    Desired::Disabled(Closing::default())
 }
 
 fn end() -> Timestamp {
@@ -40,21 +37,13 @@ fn profile(name: &str, groups: &[&str], withdrawn: &[&str]) -> Profile {
     }
 }
 
+/// Looks and steps until no step is left; returns the kinds of steps.
 async fn settle(target: &Ldap, desired: &Desired) -> Vec<String> {
-    let mut steps = Vec::new();
-    while let Some(step) = next_step(desired, &target.observe(&key(), desired).await.unwrap()) {
-        target.apply(&key(), &step).await.unwrap();
-        steps.push(serde_json::to_value(&step).unwrap()["step"].as_str().unwrap().to_owned());
-        assert!(steps.len() < 20, "no end: {steps:?}");
-    }
-    steps
+    counterpart::settle(target, &key(), desired).await.iter().map(counterpart::kind).collect()
 }
 
 async fn seen(target: &Ldap, desired: &Desired) -> Seen {
-    match target.observe(&key(), desired).await.unwrap() {
-        Actual::Present(seen) => seen,
-        Actual::Absent => panic!("it is gone"),
-    }
+    counterpart::seen(target, &key(), desired).await
 }
 
 fn is_refused<T: std::fmt::Debug>(outcome: Result<T, Fault>, reason: Refusal) {
@@ -120,10 +109,10 @@ async fn an_entry_lives_and_leaves_nothing_behind() {
     assert_eq!(slapd.values(dn, "description").await, ["of finance"]);
     assert_eq!((slapd.values(dn, "title").await.len(), slapd.values(dn, "l").await), (0, vec!["Rom".into()]));
 
-    assert_eq!(settle(&target, &closed()).await, ["disable"]);
+    assert_eq!(settle(&target, &Desired::closed()).await, ["disable"]);
     assert_eq!(settle(&target, &Desired::Absent).await, ["delete"]);
     assert_eq!(slapd.values(READERS, "member").await, [OTHER]);
-    assert_eq!(target.observe(&key(), &closed()).await, Ok(Actual::Absent));
+    assert_eq!(target.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
 }
 
 #[tokio::test]
@@ -134,7 +123,7 @@ async fn who_is_shut_out_cannot_sign_in_and_time_shuts_them_out_too() {
     settle(&target, &desired).await;
     slapd.modify(ADA, vec![Mod::Replace("userPassword", ["pw"].into())]).await;
     assert_eq!(slapd.sign_in(ADA).await, 0);
-    settle(&target, &closed()).await;
+    settle(&target, &Desired::closed()).await;
     assert_eq!(slapd.sign_in(ADA).await, 49);
     assert_eq!(settle(&target, &desired).await, ["enable"]);
     assert_eq!(slapd.sign_in(ADA).await, 0);
@@ -152,7 +141,7 @@ async fn a_day_that_shuts_an_account_and_the_day_it_ends_are_kept_apart() {
     assert_eq!(settle(&target, &desired).await, ["create", "update"]);
     // The day on which it ends still counts, and so does one more.
     assert_eq!(slapd.values(ADA, "shadowExpire").await, ["46084"]);
-    settle(&target, &closed()).await;
+    settle(&target, &Desired::closed()).await;
     assert_eq!(slapd.values(ADA, "shadowExpire").await, ["1"]);
     // Changed while shut, it stays shut until all else is right.
     let changed =
@@ -220,14 +209,14 @@ async fn whoever_has_the_name_keeps_it_until_somebody_says_that_it_is_theirs() {
     is_refused(target.matching(&By::Attribute("cn=*)(uid".into(), "x".into())).await, Refusal::Invalid);
     target.apply(&key(), &Step::Adopt { native_id: native_id.clone() }).await.unwrap();
     target.apply(&key(), &Step::Adopt { native_id: native_id.clone() }).await.unwrap();
-    assert_eq!(seen(&target, &closed()).await.native_id, native_id);
+    assert_eq!(seen(&target, &Desired::closed()).await.native_id, native_id);
     let dn = "uid=ada,ou=old,dc=example,dc=com";
     assert_eq!(slapd.values(dn, "labeledURI").await, ["guestpass:Gp-1*(", "https://ada.example"]);
 
     // Taken from us, it is left alone.
     slapd.modify(dn, vec![Mod::Delete("labeledURI", ["guestpass:Gp-1*("].into())]).await;
     let known = Key { native_id: Some(native_id.clone()), ..key() };
-    is_refused(target.observe(&known, &closed()).await, Refusal::Conflict);
+    is_refused(target.observe(&known, &Desired::closed()).await, Refusal::Conflict);
     target.apply(&known, &Step::Disable { native_id: native_id.clone() }).await.unwrap();
     target.apply(&known, &Step::Delete { native_id: native_id.clone() }).await.unwrap();
     assert_eq!(slapd.values(dn, "pwdAccountLockedTime").await, [""; 0]);
@@ -279,7 +268,9 @@ async fn names_are_read_as_they_were_written() {
         while let Some(step) = next_step(&desired, &target.observe(&key, &desired).await.unwrap()) {
             target.apply(&key, &step).await.unwrap();
         }
-        let Ok(Actual::Present(seen)) = target.observe(&key, &closed()).await else { panic!("{name}") };
+        let Ok(Actual::Present(seen)) = target.observe(&key, &Desired::closed()).await else {
+            panic!("{name}")
+        };
         assert_eq!(seen.user_name.trim(), name.trim().to_lowercase());
     }
 }
@@ -303,9 +294,9 @@ async fn each_failure_says_what_it_means() {
         reader.apply(&key(), &Step::Disable { native_id: native_id.clone() }).await,
         Refusal::Forbidden,
     );
-    let wrong = slapd.client(json!({ "password": "wrong" })).observe(&key(), &closed()).await;
+    let wrong = slapd.client(json!({ "password": "wrong" })).observe(&key(), &Desired::closed()).await;
     assert!(matches!(wrong, Err(Fault::AuthFailed(_))), "{wrong:?}");
-    let elsewhere = slapd.client(json!({ "base": "dc=elsewhere" })).observe(&key(), &closed()).await;
+    let elsewhere = slapd.client(json!({ "base": "dc=elsewhere" })).observe(&key(), &Desired::closed()).await;
     assert!(
         matches!(&elsewhere, Err(Fault::Refused { words, .. }) if words.contains("other.example.com")),
         "{elsewhere:?}"
@@ -313,7 +304,7 @@ async fn each_failure_says_what_it_means() {
     // Gone in between: the kept connection is dead, and nobody is there.
     slapd.stop();
     for _ in 0..2 {
-        let nobody = target.observe(&key(), &closed()).await;
+        let nobody = target.observe(&key(), &Desired::closed()).await;
         assert!(matches!(nobody, Err(Fault::Transient { .. })), "{nobody:?}");
     }
 }
@@ -324,7 +315,7 @@ async fn only_a_server_that_the_authority_vouches_for_is_spoken_to() {
     let (ca, other) = (slapd.file("ca.pem"), slapd.file("other.pem"));
     for (ca, is_ours) in [(ca, true), (other, false)] {
         for further in [json!({ "ca": ca }), json!({ "ca": ca, "ldap": slapd.secure() })] {
-            let seen = slapd.client(further.clone()).observe(&key(), &closed()).await;
+            let seen = slapd.client(further.clone()).observe(&key(), &Desired::closed()).await;
             let transient = matches!(seen, Err(Fault::Transient { .. }));
             assert!(if is_ours { seen == Ok(Actual::Absent) } else { transient }, "{further}: {seen:?}");
         }
@@ -348,7 +339,7 @@ async fn accounts_of_active_directory_keep_what_else_their_bits_say() {
     assert_eq!(settle(&target, &desired).await, ["update", "give"]);
     // (unix seconds + 11644473600 + 1) * 10^7
     assert_eq!(slapd.values(dn, "accountExpires").await, ["156259908010000000"]);
-    assert_eq!(settle(&target, &closed()).await, ["disable"]);
+    assert_eq!(settle(&target, &Desired::closed()).await, ["disable"]);
     assert_eq!(slapd.values(dn, "userAccountControl").await, ["66050"]);
     assert_eq!(settle(&target, &desired).await, ["enable"]);
     assert_eq!(slapd.values(dn, "userAccountControl").await, ["66048"]);

@@ -4,9 +4,10 @@
 mod cluster;
 
 use self::cluster::{Cluster, each};
+use super::super::counterpart;
 use super::role::LIMIT;
 use super::*;
-use crate::account::{Closing, Entitlement, Expiry, Seen, next_step};
+use crate::account::{Entitlement, Expiry, Seen};
 use crate::provision::probe::{Wishes, probe};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -14,10 +15,6 @@ use std::collections::BTreeMap;
 
 fn key() -> Key {
     Key { external_id: "gp-1".into(), native_id: None }
-}
-
-fn closed() -> Desired {
-    Desired::Disabled(Closing::default())
 }
 
 fn end() -> Timestamp {
@@ -38,20 +35,11 @@ fn profile(name: &str, groups: &[&str], withdrawn: &[&str]) -> Profile {
 
 /// Looks and steps until no step is left; returns the kinds of steps.
 async fn settle(target: &Postgres, desired: &Desired) -> Vec<String> {
-    let mut steps = Vec::new();
-    while let Some(step) = next_step(desired, &target.observe(&key(), desired).await.unwrap()) {
-        target.apply(&key(), &step).await.unwrap();
-        steps.push(serde_json::to_value(&step).unwrap()["step"].as_str().unwrap().to_owned());
-        assert!(steps.len() < 20, "no end: {steps:?}");
-    }
-    steps
+    counterpart::settle(target, &key(), desired).await.iter().map(counterpart::kind).collect()
 }
 
 async fn seen(target: &Postgres, desired: &Desired) -> Seen {
-    match target.observe(&key(), desired).await.unwrap() {
-        Actual::Present(seen) => seen,
-        Actual::Absent => panic!("it is gone"),
-    }
+    counterpart::seen(target, &key(), desired).await
 }
 
 #[tokio::test]
@@ -121,7 +109,7 @@ async fn closing_ends_sessions_and_opening_gives_back_nothing_else() {
         let desired = Desired::Active(profile("ada", &[], &[]));
         settle(&target, &desired).await;
         let mut inside = cluster.sign_in("ada").await.unwrap();
-        assert_eq!(settle(&target, &closed()).await, ["disable"]);
+        assert_eq!(settle(&target, &Desired::closed()).await, ["disable"]);
         assert!(sqlx::query("SELECT 1").execute(&mut inside).await.is_err(), "the session goes on");
         let refused = cluster.sign_in("ada").await.err().unwrap().to_string();
         assert!(refused.contains("not permitted to log in"), "{refused}");
@@ -138,7 +126,7 @@ async fn what_stands_in_the_way_of_a_deletion_is_said() {
         let target = cluster.client(json!({}));
         settle(&target, &Desired::Active(profile("ada", &[], &[]))).await;
         cluster.run_in("crm", "CREATE TABLE work (); ALTER TABLE work OWNER TO ada").await;
-        let ada = seen(&target, &closed()).await;
+        let ada = seen(&target, &Desired::closed()).await;
         let refused = target.apply(&key(), &Step::Delete { native_id: ada.native_id.clone() }).await;
         let said = refused.as_ref().err().map(ToString::to_string).unwrap_or_default();
         assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{said}");
@@ -166,24 +154,24 @@ async fn whoever_has_the_name_keeps_it_until_somebody_says_that_it_is_theirs() {
             created.to_string(),
             "refused: a role \"ada\" exists that does not carry our mark; it is not taken over"
         );
-        assert_eq!(target.observe(&key(), &closed()).await, Ok(Actual::Absent));
+        assert_eq!(target.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
         let found = target.matching(&By::UserName("ada@x.example".into())).await.unwrap();
         let [ada] = &found[..] else { panic!("{found:?}") };
         assert_eq!((ada.external_id.as_deref(), ada.active), (None, true));
         target.apply(&key(), &Step::Adopt { native_id: ada.native_id.clone() }).await.unwrap();
-        assert_eq!(seen(&target, &closed()).await.native_id, ada.native_id);
+        assert_eq!(seen(&target, &Desired::closed()).await.native_id, ada.native_id);
         let comment = "SELECT shobj_description('ada'::regrole, 'pg_authid')";
         assert_eq!(cluster.ask(comment).await, "of finance\nguestpass:gp-1");
 
         // Taken from us, it is left alone; marked twice, nobody can say which is ours.
         cluster.run("COMMENT ON ROLE ada IS 'of finance'").await;
         let known = Key { native_id: Some(ada.native_id.clone()), ..key() };
-        let refused = target.observe(&known, &closed()).await;
+        let refused = target.observe(&known, &Desired::closed()).await;
         assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{refused:?}");
         target.apply(&known, &Step::Disable { native_id: ada.native_id.clone() }).await.unwrap();
         assert_eq!(cluster.ask("SELECT rolcanlogin::text FROM pg_roles WHERE rolname = 'ada'").await, "true");
         cluster.run("CREATE ROLE bob; COMMENT ON ROLE bob IS 'guestpass:gp-1'; COMMENT ON ROLE ada IS 'guestpass:gp-1'").await;
-        let refused = target.observe(&known, &closed()).await;
+        let refused = target.observe(&known, &Desired::closed()).await;
         assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{refused:?}");
 
         let root = target.matching(&By::UserName("postgres".into())).await.unwrap();
@@ -253,14 +241,14 @@ async fn each_failure_says_what_it_means() {
         let little = Postgres::new(&cluster.as_nobody().await, Limits::default());
         assert_eq!(refused(little.apply(&key(), &give("app_owner")).await), Refusal::Forbidden);
         let wrong = cluster.client(json!({ "password": "wrong" }));
-        assert!(matches!(wrong.observe(&key(), &closed()).await, Err(Fault::AuthFailed(_))));
+        assert!(matches!(wrong.observe(&key(), &Desired::closed()).await, Err(Fault::AuthFailed(_))));
         let absent = cluster.client(json!({ "postgres": "postgres://guestpass@127.0.0.1:1/postgres" }));
-        assert!(matches!(absent.observe(&key(), &closed()).await, Err(Fault::Transient { .. })));
+        assert!(matches!(absent.observe(&key(), &Desired::closed()).await, Err(Fault::Transient { .. })));
         // Restarted in between: a kept connection is dead, and the next one is not.
         cluster.restart();
-        let first = target.observe(&key(), &closed()).await;
+        let first = target.observe(&key(), &Desired::closed()).await;
         assert!(matches!(first, Ok(_) | Err(Fault::Transient { .. })), "{first:?}");
-        let second = target.observe(&key(), &closed()).await;
+        let second = target.observe(&key(), &Desired::closed()).await;
         assert!(second.is_ok(), "{second:?}");
     })
     .await;
@@ -273,7 +261,9 @@ async fn what_is_quoted_is_read_as_it_was_written() {
             let key = Key { external_id: format!("gp' {name}"), native_id: None };
             let target = cluster.client(json!({ "name": "{name}" }));
             target.apply(&key, &Step::Create(profile(name, &[], &[]))).await.unwrap();
-            let Ok(Actual::Present(seen)) = target.observe(&key, &closed()).await else { panic!("{name}") };
+            let Ok(Actual::Present(seen)) = target.observe(&key, &Desired::closed()).await else {
+                panic!("{name}")
+            };
             assert_eq!(seen.user_name, name.to_lowercase());
         }
     })
@@ -287,19 +277,23 @@ async fn only_a_server_that_the_authority_vouches_for_is_spoken_to() {
             return;
         }
         let ca = cluster.ca();
-        assert_eq!(cluster.client(json!({ "ca": ca })).observe(&key(), &closed()).await, Ok(Actual::Absent));
+        assert_eq!(
+            cluster.client(json!({ "ca": ca })).observe(&key(), &Desired::closed()).await,
+            Ok(Actual::Absent)
+        );
         let encrypted = "SELECT count(*)::text FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE ssl AND application_name = 'guestpass'";
         let target = cluster.client(json!({ "ca": ca }));
-        target.observe(&key(), &closed()).await.unwrap();
+        target.observe(&key(), &Desired::closed()).await.unwrap();
         assert_ne!(cluster.ask(encrypted).await, "0");
         let strange = cluster.other_ca();
-        let refused = cluster.client(json!({ "ca": strange })).observe(&key(), &closed()).await;
+        let refused = cluster.client(json!({ "ca": strange })).observe(&key(), &Desired::closed()).await;
         assert!(
             matches!(&refused, Err(Fault::Transient { words, .. }) if words.contains("certificate")),
             "{refused:?}"
         );
-        let none = cluster.client(json!({ "ca": "/nowhere/ca.pem" })).observe(&key(), &closed()).await;
+        let none =
+            cluster.client(json!({ "ca": "/nowhere/ca.pem" })).observe(&key(), &Desired::closed()).await;
         assert!(matches!(none, Err(Fault::Transient { .. })), "{none:?}");
     })
     .await;

@@ -8,8 +8,9 @@ mod jira;
 mod language;
 mod tokens;
 
+use super::super::counterpart::in_words;
 use super::*;
-use crate::account::{Closing, Entitlement, Profile, next_step};
+use crate::account::{Entitlement, Profile, next_step};
 use crate::document::{Document, Mistakes};
 use crate::provision::probe::{Outcome, Wishes, probe};
 use std::collections::BTreeSet;
@@ -36,10 +37,6 @@ fn key() -> Key {
 
 fn knows(id: &str) -> Key {
     Key { native_id: Some(id.to_owned()), ..key() }
-}
-
-fn disabled() -> Desired {
-    Desired::Disabled(Closing::default())
 }
 
 fn profile(entitlements: &[Entitlement]) -> Profile {
@@ -72,9 +69,7 @@ async fn settle(rest: &Rest, key: &Key, desired: &Desired) -> (Vec<String>, Key)
         if let Some(id) = rest.apply(&key, &step).await.unwrap() {
             key.native_id = Some(id);
         }
-        let told = serde_json::to_value(&step).unwrap();
-        let what = [&told["step"], &told["entitlement"]["group"], &told["entitlement"]["role"]];
-        steps.push(what.into_iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "));
+        steps.push(in_words(&step));
         assert!(steps.len() < 20, "no end: {steps:?}");
     }
 }

@@ -1,9 +1,9 @@
 mod dialects;
 mod real;
 
+use super::super::counterpart;
 use super::fake::{Fake, Mishap, State};
 use super::*;
-use crate::account::{Closing, next_step};
 use crate::provision::connector::RetryAfter;
 use crate::provision::probe::{Wishes, probe};
 use jiff::SignedDuration;
@@ -15,10 +15,6 @@ const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 
 fn key() -> Key {
     Key { external_id: "gp \"1\"+".into(), native_id: None }
-}
-
-fn disabled() -> Desired {
-    Desired::Disabled(Closing::default())
 }
 
 fn profile(groups: &[&str], withdrawn: &[&str]) -> Profile {
@@ -36,24 +32,7 @@ fn profile(groups: &[&str], withdrawn: &[&str]) -> Profile {
 
 /// Looks and steps until no step is left; returns the steps by name.
 async fn settle(scim: &Scim, key: &Key, desired: &Desired) -> Vec<String> {
-    let mut steps = Vec::new();
-    while let Some(step) = next_step(desired, &scim.observe(key, desired).await.unwrap()) {
-        scim.apply(key, &step).await.unwrap();
-        let told = serde_json::to_value(&step).unwrap();
-        steps.push(
-            [
-                told["step"].as_str(),
-                told["entitlement"]["group"].as_str(),
-                told["entitlement"]["role"].as_str(),
-            ]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" "),
-        );
-        assert!(steps.len() < 20, "no end: {steps:?}");
-    }
-    steps
+    counterpart::settle(scim, key, desired).await.iter().map(counterpart::in_words).collect()
 }
 
 async fn live(as_server: fn(&mut State)) {
@@ -62,7 +41,7 @@ async fn live(as_server: fn(&mut State)) {
     let scim = fake.client();
     let desired = Desired::Active(profile(&["readers", "a \"b\""], &[]));
     assert_eq!(settle(&scim, &key(), &desired).await, ["create", "give a \"b\"", "give readers"]);
-    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &Desired::closed()).await, ["disable"]);
 
     let Actual::Present(seen) = scim.observe(&key(), &desired).await.unwrap() else { panic!("it is gone") };
     let known = Key { native_id: Some(seen.native_id), ..key() };
@@ -115,7 +94,7 @@ async fn whoever_has_the_name_keeps_it() {
     let scim = fake.client();
     let stranger = json!({ "id": "7", "userName": "ada@x.example", "externalId": "theirs", "active": true });
     fake.state().users.push(stranger.clone());
-    assert_eq!(scim.observe(&key(), &disabled()).await, Ok(Actual::Absent));
+    assert_eq!(scim.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
     let refused = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -123,7 +102,7 @@ async fn whoever_has_the_name_keeps_it() {
     );
     // An account that somebody took from us is not ours any more.
     let known = Key { native_id: Some("7".into()), ..key() };
-    let refused = scim.observe(&known, &disabled()).await;
+    let refused = scim.observe(&known, &Desired::closed()).await;
     assert!(matches!(refused, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{refused:?}");
     assert_eq!(fake.state().users, [stranger]);
 }
@@ -135,11 +114,11 @@ async fn what_cannot_be_told_apart_is_not_touched() {
     for id in ["1", "2"] {
         fake.state().users.push(json!({ "id": id, "userName": id, "externalId": key().external_id }));
     }
-    let twice = scim.observe(&key(), &disabled()).await;
+    let twice = scim.observe(&key(), &Desired::closed()).await;
     assert!(matches!(twice, Err(Fault::Refused { why: Refusal::Conflict, .. })), "{twice:?}");
     fake.state().users[0]["externalId"] = json!("theirs");
     fake.state().deaf = true;
-    let anybody = scim.observe(&key(), &disabled()).await;
+    let anybody = scim.observe(&key(), &Desired::closed()).await;
     assert!(matches!(anybody, Err(Fault::Refused { why: Refusal::Invalid, .. })), "{anybody:?}");
 }
 
@@ -150,7 +129,7 @@ async fn a_lie_is_seen_by_the_next_look() {
     settle(&scim, &key(), &desired).await;
     fake.next(Method::PATCH, Mishap::Answer(200, &[], "{}".into()));
     scim.apply(&key(), &Step::Disable { native_id: "id/1".into() }).await.unwrap();
-    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &Desired::closed()).await, ["disable"]);
 }
 
 #[tokio::test]
@@ -169,7 +148,7 @@ async fn fault(method: Method, status: u16, headers: &'static [(&'static str, &'
     fake.next(method.clone(), Mishap::Answer(status, headers, error));
     let scim = fake.client();
     if method == Method::GET {
-        scim.observe(&key(), &disabled()).await.unwrap_err()
+        scim.observe(&key(), &Desired::closed()).await.unwrap_err()
     } else {
         scim.apply(&key(), &Step::Create(profile(&[], &[]))).await.unwrap_err()
     }
@@ -213,7 +192,7 @@ async fn what_is_not_scim_is_not_believed() {
     let endless = format!("{{\"totalResults\": 0, \"x\": \"{}\"}}", "x".repeat(2 << 20));
     for body in [String::new(), "<html>".into(), "[]".into(), "{}".into(), endless] {
         fake.next(Method::GET, Mishap::Answer(200, &[], body));
-        let seen = fake.client().observe(&key(), &disabled()).await;
+        let seen = fake.client().observe(&key(), &Desired::closed()).await;
         assert!(matches!(seen, Err(Fault::Transient { .. })), "{seen:?}");
     }
 }
@@ -284,7 +263,7 @@ async fn an_account_of_before_is_found_and_adopted() {
     assert_eq!(scim.matching(&searches[2]).await, Ok(vec![]));
     scim.apply(&key(), &Step::Adopt { native_id: "7".into() }).await.unwrap();
     assert!(
-        matches!(scim.observe(&key(), &disabled()).await, Ok(Actual::Present(seen)) if seen.native_id == "7")
+        matches!(scim.observe(&key(), &Desired::closed()).await, Ok(Actual::Present(seen)) if seen.native_id == "7")
     );
 }
 

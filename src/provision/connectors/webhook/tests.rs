@@ -1,7 +1,6 @@
 //! Against the receiver that the documentation shows, which is a program of its own.
 
 use super::*;
-use crate::account::Closing;
 use crate::provision::connectors::counterpart::{left_out, reserve};
 use crate::provision::probe::{Outcome, Wishes, probe};
 use std::process::{Child, Command, Stdio};
@@ -78,7 +77,7 @@ async fn the_receiver_of_the_documentation_does_all_that_it_can() {
 async fn who_does_not_sign_as_we_do_is_told_nothing() {
     let Some(receiver) = Receiver::start().await else { return };
     let stranger = receiver.webhook("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    let refused = stranger.observe(&key(), &Desired::Disabled(Closing::default())).await;
+    let refused = stranger.observe(&key(), &Desired::closed()).await;
     assert!(matches!(refused, Err(Fault::AuthFailed(_))), "{refused:?}");
 }
 

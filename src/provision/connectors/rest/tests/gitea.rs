@@ -136,7 +136,7 @@ async fn our_mark_outlives_every_change_and_a_lost_answer() {
     assert!(matches!(rest.apply(&key(), &Step::Create(profile(&[]))).await, Err(Fault::Unknown(_))));
     // Again, as a worker does that had looked before: it is the same one.
     assert_eq!(rest.apply(&key(), &Step::Create(profile(&[]))).await, Ok(Some("ada-x.example".into())));
-    settle(&rest, &key(), &disabled()).await;
+    settle(&rest, &key(), &Desired::closed()).await;
     let renamed = Profile { display_name: Some("Ada K".into()), ..profile(&[group("readers")]) };
     assert_eq!(
         settle(&rest, &key(), &Desired::Active(renamed)).await.0,

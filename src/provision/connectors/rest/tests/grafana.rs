@@ -163,7 +163,7 @@ async fn a_lost_answer_makes_no_second_account_though_there_is_no_room_for_a_mar
     let lost = rest.apply(&key(), &Step::Create(profile(&[]))).await;
     assert!(matches!(lost, Err(Fault::Unknown(_))), "{lost:?}");
     // Their time is over before anybody looked again: even so, it is found, and closed.
-    assert_eq!(settle(&rest, &key(), &disabled()).await.0, ["disable"]);
+    assert_eq!(settle(&rest, &key(), &Desired::closed()).await.0, ["disable"]);
     let (steps, known) = settle(&rest, &key(), &Desired::Active(profile(&[]))).await;
     assert_eq!(steps, ["update", "enable"]);
     assert_eq!(fake.app(|grafana| grafana.users[0]["name"].clone()), "Ada L");
@@ -205,7 +205,7 @@ async fn whoever_has_the_name_keeps_it() {
     let adopted = rest.apply(&key(), &Step::Adopt { native_id: "70".into() }).await;
     assert_eq!(adopted, Ok(Some("70".into())));
     assert!(
-        matches!(rest.observe(&knows("70"), &disabled()).await, Ok(Actual::Present(seen)) if seen.active)
+        matches!(rest.observe(&knows("70"), &Desired::closed()).await, Ok(Actual::Present(seen)) if seen.active)
     );
     assert_eq!(fake.app(|grafana| grafana.users.clone()), [theirs]);
 }

@@ -279,9 +279,9 @@ async fn what_jira_still_allows_is_never_exceeded() {
         ("x-ratelimit-reset", "2026-03-02T08:30Z"),
     ];
     fake.next("GET /rest/api/3/user", Mishap::Answer(404, &LIMITS, "{}"));
-    assert_eq!(rest.observe(&knows("712020:ab-1"), &disabled()).await, Ok(Actual::Absent));
+    assert_eq!(rest.observe(&knows("712020:ab-1"), &Desired::closed()).await, Ok(Actual::Absent));
     // Nothing is left for a minute, so nothing is sent.
-    let throttled = rest.observe(&knows("712020:ab-1"), &disabled()).await;
+    let throttled = rest.observe(&knows("712020:ab-1"), &Desired::closed()).await;
     let Err(Fault::Throttled(Some(RetryAfter::In(span)))) = throttled else { panic!("{throttled:?}") };
     assert!(span > SignedDuration::from_secs(55) && span <= SignedDuration::from_secs(60), "{span}");
     assert_eq!(fake.count("GET"), 1);

@@ -72,13 +72,13 @@ async fn only_what_carries_our_mark_is_ours() {
     .await;
     // A search that does not filter shows others as well.
     assert!(
-        matches!(rest.observe(&key(), &disabled()).await, Ok(Actual::Present(seen)) if seen.native_id == "8")
+        matches!(rest.observe(&key(), &Desired::closed()).await, Ok(Actual::Present(seen)) if seen.native_id == "8")
     );
     assert!(
-        matches!(rest.observe(&knows("7"), &disabled()).await, Ok(Actual::Present(seen)) if seen.native_id == "8")
+        matches!(rest.observe(&knows("7"), &Desired::closed()).await, Ok(Actual::Present(seen)) if seen.native_id == "8")
     );
     fake.app(|desk| desk.answers.remove("GET /users/8"));
-    let refused = rest.observe(&knows("7"), &disabled()).await.unwrap_err();
+    let refused = rest.observe(&knows("7"), &Desired::closed()).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         "refused: account 7 no longer carries our external id, so we leave it alone"
@@ -86,12 +86,12 @@ async fn only_what_carries_our_mark_is_ours() {
     fake.app(|desk| {
         desk.answers.extend([("GET /users/7".into(), ours("7")), ("GET /users/8".into(), ours("8"))])
     });
-    let refused = rest.observe(&key(), &disabled()).await.unwrap_err();
+    let refused = rest.observe(&key(), &Desired::closed()).await.unwrap_err();
     assert_eq!(refused.to_string(), "refused: 2 accounts carry our external id");
     // One that lists everybody is not asked about each.
     let everybody: Value = (0..100).map(|id| json!({ "id": id })).collect();
     fake.app(|desk| desk.answers.insert("GET /users".into(), json!({ "users": everybody })));
-    assert!(matches!(rest.observe(&key(), &disabled()).await, Err(Fault::Refused { .. })));
+    assert!(matches!(rest.observe(&key(), &Desired::closed()).await, Err(Fault::Refused { .. })));
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_name_stands_for_what_it_is_made_of_wherever_that_is_known() {
     let answers = [("GET /users", json!({ "users": [{ "id": "7" }] })), ("GET /users/@7", ours("7"))];
     let (fake, rest) = described(&text, &answers).await;
     for key in [key(), knows("7")] {
-        assert!(matches!(rest.observe(&key, &disabled()).await, Ok(Actual::Present(_))));
+        assert!(matches!(rest.observe(&key, &Desired::closed()).await, Ok(Actual::Present(_))));
     }
     assert_eq!(rest.apply(&key(), &Step::Disable { native_id: "8".into() }).await, Ok(None));
     assert_eq!(fake.count("POST /users/@8/close"), 1);
@@ -111,12 +111,12 @@ async fn what_is_no_list_is_not_taken_for_an_empty_one() {
     let (fake, rest) = desk("", &[]).await;
     for answer in [json!({}), json!([]), json!({ "users": null }), json!("no")] {
         fake.app(|desk| desk.answers.insert("GET /users".into(), answer));
-        assert!(matches!(rest.observe(&key(), &disabled()).await, Err(Fault::Transient { .. })));
+        assert!(matches!(rest.observe(&key(), &Desired::closed()).await, Err(Fault::Transient { .. })));
     }
     fake.next("GET /users", Mishap::Answer(200, &[], "<html>Please sign in</html>"));
-    assert!(matches!(rest.observe(&key(), &disabled()).await, Err(Fault::Transient { .. })));
+    assert!(matches!(rest.observe(&key(), &Desired::closed()).await, Err(Fault::Transient { .. })));
     fake.app(|desk| desk.answers.insert("GET /users".into(), json!({ "users": [] })));
-    assert_eq!(rest.observe(&key(), &disabled()).await, Ok(Actual::Absent));
+    assert_eq!(rest.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn start(guarded: Guarded) -> (Fake<Guarded>, Rest) {
 #[tokio::test]
 async fn a_token_serves_many_calls_and_a_refused_one_is_renewed_once() {
     let (fake, rest) = start(Guarded { lasts: Some(3600), ..Guarded::default() }).await;
-    let look = async || rest.observe(&knows("7"), &disabled()).await;
+    let look = async || rest.observe(&knows("7"), &Desired::closed()).await;
     // By its id, and by our mark; neither finds anything.
     assert_eq!(look().await, Ok(Actual::Absent));
     assert_eq!((fake.count("POST /token"), fake.count("GET /users")), (1, 2));
@@ -75,8 +75,8 @@ async fn a_token_serves_many_calls_and_a_refused_one_is_renewed_once() {
 #[tokio::test]
 async fn a_token_is_renewed_before_it_ends() {
     let (fake, rest) = start(Guarded { lasts: Some(0), ..Guarded::default() }).await;
-    assert_eq!(rest.observe(&key(), &disabled()).await, Ok(Actual::Absent));
-    assert_eq!(rest.observe(&key(), &disabled()).await, Ok(Actual::Absent));
+    assert_eq!(rest.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
+    assert_eq!(rest.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
     assert_eq!((fake.count("POST /token"), fake.count("GET /users")), (2, 2));
 }
 
@@ -85,7 +85,7 @@ async fn what_the_token_endpoint_says_is_told_as_what_it_is() {
     let (fake, rest) = start(Guarded::default()).await;
     let fault = async |status, body| {
         fake.next("POST /token", Mishap::Answer(status, &[("retry-after", "7")], body));
-        rest.observe(&key(), &disabled()).await.unwrap_err()
+        rest.observe(&key(), &Desired::closed()).await.unwrap_err()
     };
     assert!(matches!(fault(401, "").await, Fault::AuthFailed(_)));
     assert!(matches!(fault(400, "").await, Fault::AuthFailed(_)));

@@ -110,7 +110,7 @@ async fn what_is_put_back_is_what_was_there() {
     fake.state().users[0]["nickName"] = json!("Countess");
     fake.state().users[0]["phoneNumbers"] = json!([{ "value": "1" }]);
     fake.state().groups[0]["members"].as_array_mut().unwrap().push(json!({ "value": "9", "type": "Group" }));
-    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &Desired::closed()).await, ["disable"]);
     let changed = Desired::Active(Profile { display_name: Some("Ada".into()), ..profile(&[], &["readers"]) });
     assert_eq!(settle(&scim, &key(), &changed).await, ["take readers", "update", "enable"]);
     let state = fake.state();
@@ -130,7 +130,7 @@ async fn whoever_was_quicker_is_not_overwritten() {
     fake.next(Method::PUT, Mishap::Answer(412, &[], String::new()));
     let lost = scim.apply(&key(), &Step::Disable { native_id: "id/1".into() }).await;
     assert!(matches!(&lost, Err(Fault::Transient { words, .. }) if words.contains("meanwhile")), "{lost:?}");
-    assert_eq!(settle(&scim, &key(), &disabled()).await, ["disable"]);
+    assert_eq!(settle(&scim, &key(), &Desired::closed()).await, ["disable"]);
 }
 
 #[tokio::test]

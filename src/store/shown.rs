@@ -1,0 +1,95 @@
+//! Accounts as operators see them.
+
+use super::accounts::Origin;
+use super::{Error, Store, json, maybe_time, parsed};
+use crate::account::{Actual, Candidate, Desired};
+use crate::names::{AccountId, TargetName};
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query};
+
+/// An account as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountRow {
+    /// Which account.
+    pub id: AccountId,
+    /// Whose, as `subject@provider`.
+    pub person: String,
+    /// Where it lives.
+    pub target: TargetName,
+    /// What marks it as ours there.
+    pub external_id: String,
+    /// `preparing`, `active`, `disabling`, `disabled`, `deleting`, `deleted`, `undecided`, `stuck`.
+    pub state: &'static str,
+    /// How it came to be ours.
+    pub origin: Origin,
+    /// What should be.
+    pub desired: Desired,
+    /// What the last look found.
+    pub seen: Actual,
+    /// When it is worked on next; `None` while nothing is left to do.
+    pub due: Option<Timestamp>,
+    /// Failures in a row.
+    pub attempts: u32,
+    /// Since when it has failed.
+    pub failing: Option<Timestamp>,
+    /// The last failure, in words.
+    pub failure: Option<String>,
+    /// Accounts of which one may be theirs: an operator says which.
+    pub candidates: Vec<Candidate>,
+    /// When it is to be deleted.
+    pub delete_at: Option<Timestamp>,
+    /// When something was taken that a target's guard counts.
+    pub narrowed: Option<Timestamp>,
+}
+
+impl Store {
+    /// All accounts, by target and person.
+    pub async fn all_accounts(&self) -> Result<Vec<AccountRow>, Error> {
+        let rows = query(
+            "SELECT accounts.*, (SELECT subject || '@' || provider FROM identities
+                WHERE identities.user = accounts.user ORDER BY identities.id LIMIT 1) AS person
+             FROM accounts ORDER BY target, person",
+        )
+        .fetch_all(&self.0.reader)
+        .await?;
+        rows.iter().map(account_row).collect()
+    }
+}
+
+fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
+    let desired: Desired = json(row, "desired")?;
+    let settled = row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?;
+    let candidates: Option<Vec<Candidate>> = row
+        .try_get::<Option<String>, _>("candidates")?
+        .map(|candidates| serde_json::from_str(&candidates))
+        .transpose()?;
+    let state = match (&desired, settled) {
+        _ if row.try_get("stuck")? && candidates.is_some() => "undecided",
+        _ if row.try_get("stuck")? => "stuck",
+        (Desired::Active(_), true) => "active",
+        (Desired::Active(_), false) => "preparing",
+        (Desired::Disabled(_), true) => "disabled",
+        (Desired::Disabled(_), false) => "disabling",
+        (Desired::Absent, true) => "deleted",
+        (Desired::Absent, false) => "deleting",
+    };
+    Ok(AccountRow {
+        id: parsed(row, "id")?,
+        person: row.try_get("person")?,
+        target: parsed(row, "target")?,
+        external_id: row.try_get("external_id")?,
+        state,
+        origin: parsed(row, "origin")?,
+        desired,
+        seen: json(row, "seen")?,
+        due: maybe_time(row, "due")?,
+        attempts: row.try_get("attempts")?,
+        failing: maybe_time(row, "failing")?,
+        failure: row.try_get("failure")?,
+        candidates: candidates.unwrap_or_default(),
+        delete_at: maybe_time(row, "delete_at")?,
+        narrowed: maybe_time(row, "narrowed")?,
+    })
+}

@@ -1,0 +1,248 @@
+//! Accounts as those who work on them see them: what is due, and what a look or a failure leaves behind.
+
+use super::accounts::{Origin, Verdict};
+use super::claims::note_failure;
+use super::{Error, Store, Tx, json, maybe_time, parsed, time};
+use crate::account::{Actual, Candidate, Change, Desired, Step};
+use crate::audit::{Actor, Entry, Event};
+use crate::names::{AccountId, TargetName, UserId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query};
+
+/// An account whose settled version lags behind, claimed by one worker for the length of a lease.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which account.
+    pub id: AccountId,
+    /// Whose.
+    pub user: UserId,
+    /// Where it lives.
+    pub target: TargetName,
+    /// What marks it as ours there.
+    pub external_id: String,
+    /// How it was when last recorded; `Absent` before it ever was.
+    pub seen: Actual,
+    /// What should be.
+    pub desired: Desired,
+    /// The version of that desire.
+    pub version: i64,
+    /// Whether that version was settled before.
+    pub settled: bool,
+    /// Names this claim: what is written under an older one is discarded.
+    pub epoch: i64,
+    /// When the claim ends.
+    pub lease_until: Timestamp,
+    /// Failures in a row.
+    pub attempts: u32,
+    /// Whether it is shown as stuck.
+    pub stuck: bool,
+    /// How it came to be ours.
+    pub origin: Origin,
+    /// What an operator said about whose account it is.
+    pub verdict: Option<Verdict>,
+}
+
+impl Due {
+    /// The target's own id, if an account of ours was seen there.
+    pub fn native_id(&self) -> Option<&str> {
+        self.seen.native_id()
+    }
+}
+
+/// What a look at a target found.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The account as it is.
+    pub seen: Actual,
+    /// What is not as it was last recorded.
+    pub changes: Vec<Change>,
+    /// The step that this worker had just taken; without one, the changes were found, not made (or made before a
+    /// crash).
+    pub after: Option<Step>,
+    /// Whether no step is left: the version of the claim is settled.
+    pub settled: bool,
+}
+
+impl Look {
+    /// How the account came to be ours, where this look tells; then what an operator said of it has been done. One that the very first look of all finds was there before
+    /// us, though it carries our external id: our store was lost, or it was put there by hand.
+    fn origin(&self, due: &Due) -> Option<&'static str> {
+        let born = self.changes.contains(&Change::Created);
+        match &self.after {
+            Some(Step::Create(_)) if born => Some("created"),
+            Some(Step::Adopt { .. }) if born => Some("adopted"),
+            None if born && due.epoch == 1 => Some("adopted"),
+            _ => None,
+        }
+    }
+}
+
+/// A failed attempt and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong, for an operator.
+    pub words: String,
+    /// Failures in a row, this one included if it counts.
+    pub attempts: u32,
+    /// When to try again.
+    pub next_due: Timestamp,
+    /// Whether to call it stuck.
+    pub stuck: bool,
+    /// Whether the last write may yet take effect: then nothing, not even a new desire, brings `next_due` forward.
+    pub unsure: bool,
+    /// Accounts of which one may be theirs, where an operator is to say which.
+    pub candidates: Vec<Candidate>,
+}
+
+pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
+    Ok(Due {
+        id: parsed(row, "id")?,
+        user: parsed(row, "user")?,
+        target: parsed(row, "target")?,
+        external_id: row.try_get("external_id")?,
+        seen: json(row, "seen")?,
+        desired: json(row, "desired")?,
+        version: row.try_get("version")?,
+        settled: row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?,
+        epoch: row.try_get("epoch")?,
+        lease_until: time(row, "lease")?,
+        attempts: row.try_get("attempts")?,
+        stuck: row.try_get("stuck")?,
+        origin: parsed(row, "origin")?,
+        verdict: row.try_get::<Option<String>, _>("link")?.map(|link| match link.as_str() {
+            "" => Verdict::Create,
+            _ => Verdict::Adopt(link),
+        }),
+    })
+}
+
+impl Tx {
+    /// The entry for what a worker has to tell of `due`.
+    async fn of_account(&mut self, due: &Due, event: Event, personal: Value) -> Result<Entry, Error> {
+        self.touch(due.user);
+        let vault = self.user(due.user).await?.map(|user| user.vault);
+        let cause = format!("version {} is desired", due.version);
+        Ok(Entry { event, actor: Actor::Provisioner, cause, person: vault, policy: None, personal })
+    }
+}
+
+impl Store {
+    /// Records a look with all that it found. Where no step was left, its version is settled, and the person may use
+    /// the account if it is active. A look that tells nothing new is only noted in the books.
+    ///
+    /// Returns `false` if the claim no longer stands; then nothing was written.
+    pub async fn looked(&self, due: &Due, look: &Look, now: Timestamp) -> Result<bool, Error> {
+        let active = matches!(&look.seen, Actual::Present(seen) if seen.active);
+        if look.changes.is_empty()
+            && look.settled
+            && self.bookkeep().confirmed(due, &look.seen, active, now).await?
+        {
+            return Ok(true);
+        }
+        let mut tx = self.begin(now).await?;
+        let row = query(
+            "UPDATE accounts SET seen = $3, looked = $4, unsure = 0, candidates = NULL,
+                origin = coalesce($8, origin), link = iif($8 IS NULL, link, NULL),
+                settled = CASE WHEN $5 THEN $6 ELSE settled END,
+                open = CASE WHEN $5 AND version = $6 THEN $7 ELSE open AND $7 END,
+                due = CASE WHEN $5 AND version = $6 THEN NULL WHEN $5 THEN $4 ELSE due END,
+                lease = CASE WHEN $5 THEN 0 ELSE lease END,
+                attempts = CASE WHEN $5 THEN 0 ELSE attempts END,
+                stuck = CASE WHEN $5 THEN 0 ELSE stuck END,
+                failing = CASE WHEN $5 THEN NULL ELSE failing END,
+                failure = CASE WHEN $5 THEN NULL ELSE failure END
+             WHERE id = $1 AND epoch = $2
+             RETURNING version, settled",
+        )
+        .bind(due.id.to_string())
+        .bind(due.epoch)
+        .bind(serde_json::to_string(&look.seen)?)
+        .bind(now.as_microsecond())
+        .bind(look.settled)
+        .bind(due.version)
+        .bind(active)
+        .bind(look.origin(due))
+        .fetch_optional(&mut *tx.inner)
+        .await?;
+        if row.is_none() {
+            return Ok(false);
+        }
+        let event = Event::AccountChanged {
+            account: due.id,
+            target: due.target.clone(),
+            changes: look.changes.clone(),
+            made: look.after.is_some(),
+            settled: look.settled,
+        };
+        let personal = json!({ "before": due.seen, "after": look.seen, "desired": due.desired });
+        let entry = tx.of_account(due, event, personal).await?;
+        tx.commit(&entry).await?;
+        Ok(true)
+    }
+
+    /// Records a failed attempt and when to try again; an event only where it becomes stuck or is no longer.
+    ///
+    /// Returns `false` if the claim no longer stands; then nothing was written.
+    pub async fn failed(&self, due: &Due, failure: &Failure, now: Timestamp) -> Result<bool, Error> {
+        if failure.stuck == due.stuck {
+            return self.bookkeep().failed(due, failure, now).await;
+        }
+        let mut tx = self.begin(now).await?;
+        // Whoever reads that it is stuck reads why.
+        if !note_failure(&mut *tx.inner, due, failure, now).await? {
+            return Ok(false);
+        }
+        query("UPDATE accounts SET stuck = $2 WHERE id = $1")
+            .bind(due.id.to_string())
+            .bind(failure.stuck)
+            .execute(&mut *tx.inner)
+            .await?;
+        let event = Event::AccountStuck { account: due.id, target: due.target.clone(), stuck: failure.stuck };
+        let entry = tx.of_account(due, event, json!({ "failure": failure.words })).await?;
+        tx.commit(&entry).await?;
+        Ok(true)
+    }
+
+    /// Whether the account of this id in its target is that of another row than `due`.
+    pub async fn is_taken(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
+        let row = query(
+            "SELECT 1 FROM accounts WHERE target = $1 AND id <> $2 AND seen ->> 'native_id' = $3 LIMIT 1",
+        )
+        .bind(due.target.as_str())
+        .bind(due.id.to_string())
+        .bind(native_id)
+        .fetch_optional(&self.0.reader)
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// Whether an account of `target` is due at `now` and under nobody's lease.
+    pub async fn has_due(&self, target: &TargetName, now: Timestamp) -> Result<bool, Error> {
+        let row = query("SELECT 1 FROM accounts WHERE target = $1 AND due <= $2 AND lease <= $2 LIMIT 1")
+            .bind(target.as_str())
+            .bind(now.as_microsecond())
+            .fetch_optional(&self.0.reader)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// When, after `now`, the next account of `target` becomes due, or a lease on one ends.
+    pub async fn next_due(&self, target: &TargetName, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        // Rank by rank, so that each is one step in the index, however many wait.
+        let row = query(
+            "SELECT min(at) AS due FROM (
+                SELECT min(due) AS at FROM accounts WHERE target = $1 AND rank = 0 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 1 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 2 AND due > $2
+                UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 3 AND due > $2
+                UNION ALL SELECT min(lease) FROM accounts WHERE target = $1 AND lease > 0 AND lease > $2 AND due IS NOT NULL)",
+        )
+        .bind(target.as_str())
+        .bind(now.as_microsecond())
+        .fetch_one(&self.0.reader)
+        .await?;
+        maybe_time(&row, "due")
+    }
+}

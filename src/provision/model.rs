@@ -1,25 +1,25 @@
 //! The proof: the real steps, the real walk of one account and the real retries, against a target and a store that
 //! do the worst. Workers are polled by hand, one `await` at a time and in any order; to crash one is to drop it.
 
-use super::connector::{Abilities, Call, Connector, Fault, Key, Refusal, RetryAfter};
+mod target;
+
+use self::target::{Accounts, Mishap, STRANGER, Target, pause};
 use super::converge::{Claim, LEASE, Record, converge};
 use super::ledger::{Event, Ledger};
 use super::link::Link;
-use crate::account::{Actual, Change, Desired, Entitlement, Profile, Step, next_step};
+use crate::account::{Actual, Change, Desired, Entitlement, Profile, next_step};
 use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Due};
-use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-/// Accounts in play, and the name of one that is somebody else's.
+/// Accounts in play.
 const ROWS: usize = 2;
-const STRANGER: &str = "stranger";
 
 #[derive(Debug, Clone)]
 enum Action {
@@ -56,20 +56,6 @@ enum Action {
     Sweep,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Mishap {
-    None,
-    /// A write takes effect; its answer is lost.
-    LostAfter,
-    /// A write's answer is lost; it takes effect later, or never.
-    LostBefore,
-    Transient,
-    Throttled,
-    AuthFailed,
-    /// "Done", it says, and did nothing.
-    Lie,
-}
-
 fn mishap() -> impl Strategy<Value = Mishap> {
     use Mishap::*;
     let bad = prop::sample::select(vec![LostAfter, LostBefore, Transient, Throttled, AuthFailed, Lie]);
@@ -94,115 +80,6 @@ fn action() -> impl Strategy<Value = Action> {
         1 => row.prop_map(|row| Action::Meddle { row }),
         1 => Just(Action::Sweep),
     ]
-}
-
-/// The accounts of a target by external id, and what became of calls.
-#[derive(Default)]
-struct Accounts {
-    ours: BTreeMap<String, Actual>,
-    /// How often each was created since it was last deleted.
-    created: BTreeMap<String, usize>,
-    /// Who is signed in there, since we let them.
-    sessions: BTreeSet<String>,
-    late: Vec<(Key, Step)>,
-    mishap: Option<Mishap>,
-}
-
-impl Accounts {
-    fn actual(&self, external_id: &str) -> Actual {
-        self.ours.get(external_id).cloned().unwrap_or(Actual::Absent)
-    }
-
-    /// Takes effect, as a server does that keeps names and external ids unique.
-    fn apply(&mut self, key: &Key, step: &Step) -> Result<Option<String>, Fault> {
-        let before = self.actual(&key.external_id);
-        let name = match step {
-            Step::Create(profile) | Step::Update { profile, .. } => Some(profile.user_name.as_str()),
-            _ => None,
-        };
-        if name == Some(STRANGER) {
-            return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
-        }
-        if let Step::Create(_) = step {
-            if before == Actual::Absent {
-                *self.created.entry(key.external_id.clone()).or_default() += 1;
-                self.ours.insert(key.external_id.clone(), before.after(step));
-            }
-        } else if before != Actual::Absent {
-            self.ours.insert(key.external_id.clone(), before.after(step));
-        }
-        match step {
-            Step::Create(_) | Step::Enable { .. } => drop(self.sessions.insert(key.external_id.clone())),
-            Step::EndSessions { .. } => drop(self.sessions.remove(&key.external_id)),
-            Step::Delete { .. } => {
-                self.sessions.remove(&key.external_id);
-                self.created.remove(&key.external_id);
-            }
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    fn fault(&mut self) -> Result<Option<Mishap>, Fault> {
-        match self.mishap.take() {
-            Some(Mishap::Transient) => Err(Fault::transient("503")),
-            Some(Mishap::Throttled) => {
-                Err(Fault::Throttled(Some(RetryAfter::In(SignedDuration::from_secs(9)))))
-            }
-            Some(Mishap::AuthFailed) => Err(Fault::AuthFailed("401".into())),
-            other => Ok(other),
-        }
-    }
-}
-
-struct Target(Arc<Mutex<Accounts>>);
-
-impl Connector for Target {
-    fn abilities(&self) -> Abilities {
-        Abilities { delete: true, sessions: true, ..Abilities::default() }
-    }
-
-    fn calls(&self, _: &Step) -> Vec<Call> {
-        Vec::new()
-    }
-
-    fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
-        Box::pin(async {
-            pause().await;
-            let seen = {
-                let mut accounts = self.0.lock().unwrap();
-                accounts.fault()?;
-                accounts.actual(&key.external_id)
-            };
-            pause().await;
-            Ok(seen)
-        })
-    }
-
-    fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
-        Box::pin(async {
-            pause().await;
-            let answer = {
-                let mut accounts = self.0.lock().unwrap();
-                match accounts.fault()? {
-                    Some(Mishap::LostAfter) => {
-                        // Whatever it answered, nobody hears it.
-                        let _ = accounts.apply(key, step);
-                        Err(Fault::Unknown("reset".into()))
-                    }
-                    Some(Mishap::LostBefore) => {
-                        accounts.late.push((key.clone(), step.clone()));
-                        Err(Fault::Unknown("reset".into()))
-                    }
-                    // That one cannot be seen, so it has to be believed.
-                    Some(Mishap::Lie) if !matches!(step, Step::EndSessions { .. }) => Ok(None),
-                    _ => accounts.apply(key, step),
-                }
-            };
-            pause().await;
-            answer
-        })
-    }
 }
 
 struct Memory {
@@ -235,15 +112,6 @@ impl Claim for Memory {
         pause().await;
         Ok(held)
     }
-}
-
-/// One `await`: here others may go first, and here a crash can come.
-async fn pause() {
-    let mut went = false;
-    std::future::poll_fn(
-        |_| if std::mem::replace(&mut went, true) { Poll::Ready(()) } else { Poll::Pending },
-    )
-    .await;
 }
 
 struct World {

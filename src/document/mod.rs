@@ -9,11 +9,13 @@ mod one_or_more;
 mod read;
 #[cfg(test)]
 mod tests;
+mod version;
 mod words;
 mod yaml;
 
 pub use mistake::{Mistake, Mistakes, Place, Severity};
 pub use one_or_more::OneOrMore;
+pub use version::Version;
 pub use words::closest;
 
 use serde_json::Value;

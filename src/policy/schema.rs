@@ -13,7 +13,8 @@ pub fn schema() -> Schema {
 mod tests {
     use super::*;
     use crate::document::Document;
-    use crate::policy::tests::{any_rules, parse};
+    use crate::policy::tests::parse;
+    use crate::policy::tests::properties::any_rules;
     use jsonschema::Validator;
     use proptest::prelude::*;
     use serde_json::Value;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::policy::tests::{any_person, any_rules, claims, now, parse, read};
+use crate::policy::tests::properties::{any_person, any_rules, read};
+use crate::policy::tests::{claims, now, parse};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -11,6 +11,7 @@ pub(super) use who::{Glob, Groups, Matcher, OneOf, Pattern, Several, Tests, Who}
 
 use super::case::Expect;
 use super::template::Template;
+use crate::document::Version;
 use crate::names::{AppName, ProviderName, RoleName, RuleName};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -38,19 +39,6 @@ pub(super) struct File {
     /// Claims, and what should come of them: the policy's own tests.
     #[serde(default)]
     pub(super) examples: Vec<Example>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "u64")]
-#[schemars(with = "u64", extend("const" = 1))]
-struct Version;
-
-impl TryFrom<u64> for Version {
-    type Error = String;
-
-    fn try_from(version: u64) -> Result<Self, String> {
-        if version == 1 { Ok(Self) } else { Err(format!("version {version} is not known, write version: 1")) }
-    }
 }
 
 /// A role: who has it, what it gives, for how long, and under which conditions.

@@ -4,6 +4,7 @@
 use super::answers::Answer;
 use super::call::Call;
 use super::expression::Expression;
+use crate::document::Version;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,20 +64,6 @@ pub struct Description {
     /// Takes an account out of a `group`, or takes a `role` from it.
     #[serde(default)]
     pub(super) take: Entitling,
-}
-
-/// The version of the format.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(try_from = "u64")]
-#[schemars(with = "u64", extend("const" = 1))]
-struct Version;
-
-impl TryFrom<u64> for Version {
-    type Error = String;
-
-    fn try_from(version: u64) -> Result<Self, String> {
-        if version == 1 { Ok(Self) } else { Err(format!("version {version} is not known, write version: 1")) }
-    }
 }
 
 /// What a target of this kind has to say.

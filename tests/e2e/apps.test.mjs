@@ -9,7 +9,8 @@ import { after, before, test } from 'node:test';
 import { startChat } from './apps/chat.mjs';
 import { Idp } from './provider.mjs';
 import {
-  appsFolder, ask, binary, browser, eventually, freePort, isUp, jsonLines, run, sleep, start, stop, temporaryFolder,
+  appsFolder, ask, binary, browser, configurationFor, eventually, freePort, isUp, jsonLines, run, sleep, start, stop,
+  temporaryFolder,
 } from './helpers.mjs';
 
 /** How long a guest may stay, in seconds: enough to sign in twice on a slow machine. */
@@ -168,18 +169,7 @@ test('an operator gives them more time: the same accounts are open again', async
 });
 
 function configuration() {
-  return `
-url: ${access}
-listen: 127.0.0.1:${port}
-shutdown: { announce: 0s }
-store: sqlite:guestpass.db
-key: "\${file:secrets/key}"
-providers:
-  staff:
-    issuer: ${idp.issuer}
-    client: { id: ${client.client_id}, secret: "\${file:secrets/oidc}" }
-    scopes: [profile, email, groups]
-apps:
+  return `${configurationFor({ access, port, issuer: idp.issuer, clientId: client.client_id })}
   hub:
     title: JupyterHub
     host: hub.localhost
@@ -197,7 +187,6 @@ apps:
       url: ${synapse}
       auth: { bearer: "\${file:secrets/synapse}" }
       settings: { server-name: chat.example }
-policies: policies/
 `;
 }
 

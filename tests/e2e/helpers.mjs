@@ -128,3 +128,18 @@ export const browser = () =>
     // Its own sandbox does not work for root; it sees our own pages only, and asks nobody else for anything.
     args: ['--disable-quic', '--disable-sync', '--disable-gpu', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
   });
+
+/** The beginning of a configuration of guestpass, for a provider called staff; what comes after `apps:` is the caller's. */
+export const configurationFor = ({ access, port, issuer, clientId }) => `
+url: ${access}
+listen: 127.0.0.1:${port}
+shutdown: { announce: 0s }
+store: sqlite:guestpass.db
+key: "\${file:secrets/key}"
+policies: policies/
+providers:
+  staff:
+    issuer: ${issuer}
+    client: { id: ${clientId}, secret: "\${file:secrets/oidc}" }
+    scopes: [profile, email, groups]
+apps:`;

@@ -7,7 +7,8 @@ import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
 import {
-  ask, binary, browser, eventually, freePort, isUp, jsonLines, run, scimServer, sleep, start, stop, temporaryFolder,
+  ask, binary, browser, configurationFor, eventually, freePort, isUp, jsonLines, run, scimServer, sleep, start, stop,
+  temporaryFolder,
 } from './helpers.mjs';
 
 /** How long a contractor may stay, in seconds: enough to sign in on a slow machine. */
@@ -243,25 +244,13 @@ test('the record has every event, exactly once', async () => {
 });
 
 function configuration() {
-  return `
-url: ${access}
-listen: 127.0.0.1:${port}
-shutdown: { announce: 0s }
-store: sqlite:guestpass.db
-key: "\${file:secrets/key}"
-providers:
-  staff:
-    issuer: ${idp.issuer}
-    client: { id: ${client.client_id}, secret: "\${file:secrets/oidc}" }
-    scopes: [profile, email, groups]
-apps:
+  return `${configurationFor({ access, port, issuer: idp.issuer, clientId: client.client_id })}
   wiki:
     title: Wiki
     host: wiki.localhost
     upstream: http://127.0.0.1:${wikiPort}
     accounts: { scim: "http://127.0.0.1:${scimPort}/v2", token: "\${file:secrets/wiki}" }
     headers: { X-Wiki-Email: email }
-policies: policies/
 `;
 }
 

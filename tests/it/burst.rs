@@ -6,7 +6,6 @@ use crate::harness::{CARLA, House, Site, soon};
 use futures_util::future::join_all;
 use guestpass::clock::Clock;
 use guestpass::demo::browser::Browser;
-use guestpass::demo::provider::Person;
 use http::{Method, StatusCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,13 +18,7 @@ const AT_ONCE: usize = 200;
 async fn everybody_who_comes_for_the_first_time_at_once_gets_one_account() {
     let people: usize = if std::env::var_os("GUESTPASS_LONG").is_some() { 10_000 } else { 200 };
     let site = Site::new(Clock::system()).await;
-    let guest = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap();
-    let named = |number: usize| Person {
-        sub: format!("c-{number}"),
-        email: format!("c-{number}@example.com"),
-        ..guest.clone()
-    };
-    site.people((0..people).map(named).collect());
+    site.crowd(people);
     let house = House::of(site).await;
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let comes = |number: usize| {

@@ -4,10 +4,9 @@
 //!
 //! `GUESTPASS_LONG=1` plays more rounds, `GUESTPASS_SEED` those of an earlier run: the same but for time.
 
-use crate::harness::{CARLA, Mood, Process, Site, next, soon};
+use crate::harness::{Mood, Process, Site, next, soon};
 use guestpass::clock::Clock;
 use guestpass::demo::browser::Browser;
-use guestpass::demo::provider::Person;
 use http::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
@@ -43,13 +42,7 @@ async fn round(mut seed: u64) {
     let began = seed;
     let site = Site::new(Clock::system()).await;
     site.change("policies/notes.yaml", "ttl: 30d", "ttl: 3s");
-    let guest = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap();
-    let named = |number: usize| Person {
-        sub: format!("c-{number}"),
-        email: format!("c-{number}@example.com"),
-        ..guest.clone()
-    };
-    site.people((0..PEOPLE).map(named).collect());
+    site.crowd(PEOPLE);
     site.scim.is(Mood::Fitful(next(&mut seed)));
     let mut coming: JoinSet<()> = (0..PEOPLE)
         .map(|number| comes(site.notes_url.clone(), site.provider_url.clone(), format!("c-{number}")))

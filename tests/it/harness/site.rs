@@ -151,6 +151,17 @@ impl Site {
         self.provider.becomes(Provider::new(settings, self.clock.clone()).unwrap().router());
     }
 
+    /// The provider knows so many people like Carla, `c-0` and so on, and nobody else.
+    pub(crate) fn crowd(&self, count: usize) {
+        let guest = Person::cast().into_iter().find(|person| person.sub == super::CARLA).unwrap();
+        let named = |number: usize| Person {
+            sub: format!("c-{number}"),
+            email: format!("c-{number}@example.com"),
+            ..guest.clone()
+        };
+        self.people((0..count).map(named).collect());
+    }
+
     /// The cast, with other groups for one of them.
     pub(crate) fn put_in_groups(&self, sub: &str, groups: &[&str]) {
         let mut people = Person::cast();

@@ -243,14 +243,13 @@ pub fn wanted(desired: &Desired, seen: &Actual, origin: Origin, abilities: Abili
     }
 }
 
-/// Whether an account that could be used cannot be any more.
+/// Whether an account that cannot be used is not known to be so yet.
 fn was_closed(known: &Actual, seen: &Actual) -> bool {
-    match (known, seen) {
-        (Actual::Present(known), Actual::Present(seen)) => {
-            known.native_id == seen.native_id && known.active && !seen.active
-        }
-        _ => false,
-    }
+    let closed = |actual: &Actual| match actual {
+        Actual::Present(seen) if !seen.active => Some(seen.native_id.clone()),
+        _ => None,
+    };
+    closed(seen).is_some_and(|seen| closed(known) != Some(seen))
 }
 
 async fn within<T>(

@@ -56,12 +56,13 @@ impl Accounts {
             if before == Actual::Absent {
                 *self.created.entry(key.external_id.clone()).or_default() += 1;
                 self.ours.insert(key.external_id.clone(), before.after(step));
+                self.sessions.insert(key.external_id.clone());
             }
         } else if before != Actual::Absent {
             self.ours.insert(key.external_id.clone(), before.after(step));
         }
         match step {
-            Step::Create(_) | Step::Enable { .. } => drop(self.sessions.insert(key.external_id.clone())),
+            Step::Enable { .. } => drop(self.sessions.insert(key.external_id.clone())),
             Step::EndSessions { .. } => drop(self.sessions.remove(&key.external_id)),
             Step::Delete { .. } => {
                 self.sessions.remove(&key.external_id);

@@ -21,6 +21,7 @@ use crate::store::Store;
 use crate::{admin, oidc, operations};
 use anyhow::Context;
 use fixed::Fixed;
+use futures_util::future::BoxFuture;
 use inquire::Inquire;
 use plan::{Issuers, Standing, rules, targets};
 use reload::Reload;
@@ -61,9 +62,8 @@ impl App {
     /// client cannot be made. A provider or target that does not answer is no error: it may later.
     pub async fn start(config: Config, listeners: Vec<Listener>, clock: Clock) -> anyhow::Result<Self> {
         let fixed = Fixed::of(&config);
-        let store = Store::open(&config.store, config.sealer, clock.now())
-            .await
-            .with_context(|| format!("cannot open the store {}", config.store.display()))?;
+        let cannot_open = format!("cannot open the store {}", config.store);
+        let store = Store::open(config.store, config.sealer, clock.now()).await.context(cannot_open)?;
         // Time that has been seen once has passed, whatever the machine's clock says after a restart.
         clock.not_before(store.instance().high_water);
         let (stop, drain, metrics) = (CancellationToken::new(), Drain::default(), Metrics::new());
@@ -80,14 +80,13 @@ impl App {
         let rules =
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
-        tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
+        tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
-        tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
 
         let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
-        tasks.spawn(provision::run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
         condition::tell(&metrics, &targets.subscribe(), &clock);
-        tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop.clone()));
+        let led = led(lifecycle.clone(), store.clone(), clock.clone(), targets.subscribe());
+        tasks.spawn(store.clone().lead(led, stop.clone()));
 
         let (reloads, wishes) = mpsc::channel(WISHES);
         let (inquiries, asked) = mpsc::channel(WISHES);
@@ -199,6 +198,23 @@ impl App {
         }
         self.operations.shutdown().await;
         self.store.close().await;
+    }
+}
+
+/// What one replica does for all: ends, what another policy takes, and accounts.
+fn led(
+    lifecycle: Lifecycle,
+    store: Store,
+    clock: Clock,
+    targets: watch::Receiver<Targets>,
+) -> impl Fn(CancellationToken) -> BoxFuture<'static, ()> {
+    move |stop| {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
+        tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
+        tasks.spawn(provision::run(store.clone(), clock.clone(), targets.clone(), stop.clone()));
+        tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop));
+        Box::pin(async move { while tasks.join_next().await.is_some() {} })
     }
 }
 

@@ -25,6 +25,11 @@ impl Span {
         Self(if hours == 0 { 1 } else { hours as i64 * 3_600 })
     }
 
+    /// So many seconds; at least one, whatever is asked for.
+    pub const fn seconds(seconds: u32) -> Self {
+        Self(if seconds == 0 { 1 } else { seconds as i64 })
+    }
+
     /// How long that is.
     pub const fn length(self) -> SignedDuration {
         SignedDuration::from_secs(self.0)

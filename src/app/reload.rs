@@ -163,6 +163,9 @@ impl Reload {
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         self.let_pass(&rules, confirm).await?;
 
+        if !restart.contains(&"store") {
+            self.standing.store.connect_by(config.store)?;
+        }
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.
         self.targets.send_replace(targets);
         self.apps.send_replace(apps);

@@ -3,7 +3,7 @@
 use super::listen;
 use super::targets;
 use super::tell::Tell;
-use super::{AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder};
+use super::{AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder, socket};
 use crate::document::closest;
 use crate::gateway;
 use crate::gateway::upstream::{Loader, Registry};
@@ -13,12 +13,13 @@ use crate::names::{AppName, ProviderName, RoleName, TargetName};
 use crate::policy::{Known, Policy};
 use crate::provision::connectors;
 use crate::seal::Sealer;
+use crate::store::{NoPlace, Place};
 use crate::{issuer, seal};
 use http::Method;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use url::{Host, Url};
 
@@ -39,7 +40,7 @@ pub(super) fn check(
         );
     }
     let (listen, tls) = listen::check(&settings, folder, files, tell);
-    let store = check_store(&settings.store, folder, tell);
+    let store = check_store(&settings, folder, tell);
     let sealer = check_key(&settings, tell);
     check_providers(&settings.providers, tell);
     // Policies are read even if something else is wrong, so that their mistakes are told, too.
@@ -62,7 +63,7 @@ pub(super) fn check(
         files: files.clone(),
         look_every: LOOK_EVERY,
         operations: settings.operations,
-        admin: settings.admin.map_or_else(|| store.with_extension("sock"), |admin| folder.join(admin)),
+        admin: socket(&store, settings.admin, folder),
         url: settings.url,
         listen,
         tls,
@@ -77,6 +78,7 @@ pub(super) fn check(
             path => AccessLogAt::File(folder.join(path)),
         },
         workers,
+        recheck: settings.session.recheck.length().unsigned_abs(),
         lifecycle: lifecycle::Settings {
             lapse: settings.lapse.length(),
             session: settings.session.length.length(),
@@ -116,15 +118,19 @@ pub(super) fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
     }
 }
 
-fn check_store(text: &str, folder: &Path, tell: &mut Tell<'_>) -> Option<PathBuf> {
-    match text.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Some(folder.join(path)),
-        _ => {
-            let hint = "sqlite: and the path of a file, as in sqlite:/data/guestpass.db";
-            tell.hint(&["store"], format!("\"{text}\" is not a store that we know"), hint);
-            None
-        }
-    }
+fn check_store(settings: &Settings, folder: &Path, tell: &mut Tell<'_>) -> Option<Place> {
+    let parsed = Place::new(&settings.store, settings.store_password.as_ref());
+    let told = parsed.map_err(|error| {
+        let hint = match error {
+            NoPlace::Unknown(_) => {
+                "sqlite: and the path of a file, as in sqlite:/data/guestpass.db, or the URL of a PostgreSQL database"
+            }
+            NoPlace::Postgres(_) => "as in postgres://guestpass@db.example.com/guestpass?sslmode=verify-full",
+            NoPlace::Password => "a file needs none",
+        };
+        tell.hint(&["store"], error.to_string(), hint);
+    });
+    told.ok().map(|place| place.below(folder))
 }
 
 fn check_key(settings: &Settings, tell: &mut Tell<'_>) -> Option<Sealer> {

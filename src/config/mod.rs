@@ -26,6 +26,7 @@ use crate::policy::{CaseOutcome, Policy};
 use crate::provision::connectors;
 use crate::seal::Sealer;
 use crate::span::Span;
+use crate::store::Place;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -56,8 +57,10 @@ struct Settings {
     connections: Connections,
     #[serde(default)]
     shutdown: Shutdown,
-    /// `sqlite:` and the path of a file.
-    store: String,
+    /// `sqlite:` and the path of a file, or the URL of a PostgreSQL database.
+    store: SecretString,
+    /// The password of that database, as it is.
+    store_password: Option<SecretString>,
     /// Where probes and metrics are served; nowhere unless said.
     operations: Option<SocketAddr>,
     /// Seals what is kept at rest: 32 bytes in base64url.
@@ -92,11 +95,13 @@ struct Settings {
 struct SessionSettings {
     /// How long one lasts.
     length: Span,
+    /// For how long a replica that cannot hear the others believes what it knows.
+    recheck: Span,
 }
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { length: Span::hours(12) }
+        Self { length: Span::hours(12), recheck: Span::seconds(30) }
     }
 }
 
@@ -147,14 +152,16 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Where probes and metrics are served.
     pub operations: Option<SocketAddr>,
-    /// The SQLite file.
-    pub store: PathBuf,
+    /// Where everything is remembered.
+    pub store: Place,
     /// Seals what is kept at rest.
     pub sealer: Sealer,
     /// The operators' socket.
     pub admin: PathBuf,
     /// How many threads carry requests.
     pub workers: usize,
+    /// For how long a replica that cannot hear the others believes what it knows.
+    pub recheck: Duration,
     /// Where each request leaves a line.
     pub access_log: AccessLogAt,
     /// How long things last where policy does not say.
@@ -211,8 +218,8 @@ impl Config {
 pub struct Whereabouts {
     /// The operators' socket.
     pub socket: PathBuf,
-    /// The SQLite file.
-    pub store: PathBuf,
+    /// Where everything is remembered.
+    pub store: Place,
 }
 
 /// Where the gateway is that runs with the configuration at `path`. Nothing else of the file is looked at: an operator
@@ -222,17 +229,27 @@ pub struct Whereabouts {
 /// Where the file cannot be read, is not YAML, or does not name a store.
 pub fn whereabouts(path: &Path) -> anyhow::Result<Whereabouts> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
     struct Where {
-        store: String,
+        store: SecretString,
+        store_password: Option<SecretString>,
         admin: Option<PathBuf>,
     }
     let mut mistakes = Mistakes::default();
     let found = read(path, &mut Files::default(), &mut mistakes)
         .and_then(|document| document.read::<Where>(&mut mistakes));
     let found = found.ok_or_else(|| anyhow::anyhow!("{}", mistakes.to_string().trim_end()))?;
-    let store = Path::new(found.store.strip_prefix("sqlite:").unwrap_or(&found.store));
-    let socket = found.admin.unwrap_or_else(|| store.with_extension("sock"));
-    Ok(Whereabouts { socket: folder(path).join(socket), store: folder(path).join(store) })
+    let store = Place::new(&found.store, found.store_password.as_ref())?.below(folder(path));
+    Ok(Whereabouts { socket: socket(&store, found.admin, folder(path)), store })
+}
+
+/// The operators' socket: where it is said, else beside a store that is a file, else in the configuration's folder.
+fn socket(store: &Place, said: Option<PathBuf>, folder: &Path) -> PathBuf {
+    match (said, store) {
+        (Some(said), _) => folder.join(said),
+        (None, Place::Sqlite(path)) => path.with_extension("sock"),
+        (None, Place::Postgres(_)) => folder.join("guestpass.sock"),
+    }
 }
 
 fn read(path: &Path, files: &mut Files, mistakes: &mut Mistakes) -> Option<Document> {

@@ -71,8 +71,9 @@ pub(crate) struct Standing {
 impl Tx {
     /// What should be in each target where this person has an account, or is to have one.
     pub(crate) async fn standing_accounts(&mut self, user: UserId) -> Result<Vec<Standing>, Error> {
+        self.lock(user).await?;
         let rows = query(
-            "SELECT id, target, desired, given, seen, origin, delete_at FROM accounts WHERE user = $1 ORDER BY target",
+            "SELECT id, target, desired, given, seen, origin, delete_at FROM accounts WHERE owner = $1 ORDER BY target",
         )
         .bind(user.to_string())
         .fetch_all(&mut *self.inner)
@@ -101,7 +102,7 @@ impl Tx {
         desired: &Desired,
     ) -> Result<(), Error> {
         query(
-            "INSERT INTO accounts (id, user, target, external_id, origin, desired, given, version, settled, open, seen, due)
+            "INSERT INTO accounts (id, owner, target, external_id, origin, desired, given, version, settled, open, seen, due)
              VALUES ($1, $2, $3, $4, 'created', $5, $6, 1, 0, 0, $7, $8)",
         )
         .bind(AccountId::random().to_string())
@@ -130,14 +131,14 @@ impl Tx {
         counted: bool,
     ) -> Result<(), Error> {
         query(
-            "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open AND $4, attempts = 0,
-                rank = $6, narrowed = $7, due = CASE WHEN unsure AND due IS NOT NULL THEN due ELSE $5 END
+            "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open * $4, attempts = 0,
+                rank = $6, narrowed = $7, due = CASE WHEN unsure = 1 AND due IS NOT NULL THEN due ELSE $5 END
              WHERE id = $1",
         )
         .bind(standing.id.to_string())
         .bind(serde_json::to_string(desired)?)
         .bind(serde_json::to_string(&(&standing.given | desired.entitlements()))?)
-        .bind(desired.only_adds_to(&standing.desired))
+        .bind(i64::from(desired.only_adds_to(&standing.desired)))
         .bind(self.now.as_microsecond())
         .bind(rank as i64)
         .bind((counted && rank <= Rank::Take).then_some(self.now.as_microsecond()))
@@ -197,7 +198,7 @@ impl Tx {
     pub async fn retry_account(&mut self, id: AccountId) -> Result<Option<(VaultId, TargetName)>, Error> {
         let row = query(
             "UPDATE accounts SET due = $2, attempts = 0 WHERE id = $1
-             RETURNING target, (SELECT vault FROM users WHERE users.id = accounts.user) AS vault",
+             RETURNING target, (SELECT vault FROM users WHERE users.id = accounts.owner) AS vault",
         )
         .bind(id.to_string())
         .bind(self.now.as_microsecond())
@@ -218,11 +219,11 @@ impl Store {
 
     /// People of whom an account may be deleted at `now`, those who wait longest first, at most `limit`.
     pub async fn people_to_delete(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Error> {
-        let rows = query("SELECT user FROM accounts WHERE delete_at <= $1 ORDER BY delete_at LIMIT $2")
+        let rows = query("SELECT owner FROM accounts WHERE delete_at <= $1 ORDER BY delete_at LIMIT $2")
             .bind(now.as_microsecond())
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.0.reader)
             .await?;
-        rows.iter().map(|row| parsed(row, "user")).collect()
+        rows.iter().map(|row| parsed(row, "owner")).collect()
     }
 }

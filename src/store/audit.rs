@@ -76,6 +76,8 @@ pub(super) async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
             }
         }
     };
+    // Numbers are given in the order of the commits: who reads on from one misses nothing.
+    tx.store.lock(&mut tx.inner, "events").await?;
     query("INSERT INTO events (id, at, vault, leaf, opening) VALUES ($1, $2, $3, $4, $5)")
         .bind(leaf.id.to_string())
         .bind(tx.now.as_microsecond())
@@ -92,13 +94,13 @@ impl Store {
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>, Error> {
         let rows = query(
             "SELECT events.seq, events.id, events.at, events.vault, events.leaf, events.opening, vaults.key,
-                (SELECT subject || '@' || provider FROM identities JOIN users ON users.id = identities.user
+                (SELECT subject || '@' || provider FROM identities JOIN users ON users.id = identities.owner
                     WHERE users.vault = events.vault ORDER BY identities.id LIMIT 1) AS person
              FROM events LEFT JOIN vaults ON vaults.id = events.vault
              WHERE events.seq > $1 ORDER BY events.seq LIMIT $2",
         )
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter()

@@ -64,10 +64,11 @@ impl<'a> Books<'a> {
         browser: [u8; 32],
         now: Timestamp,
     ) -> Result<Option<Handover>, Error> {
-        let row = query("DELETE FROM handovers WHERE code = $1 RETURNING *")
-            .bind(&code_hash(code)[..])
-            .fetch_optional(&self.store.0.writer)
-            .await?;
+        let row =
+            query("DELETE FROM handovers WHERE code = $1 RETURNING sign_in, host, browser, path, until")
+                .bind(&code_hash(code)[..])
+                .fetch_optional(&self.store.0.writer)
+                .await?;
         let Some(row) = row else { return Ok(None) };
         let handover = Handover {
             sign_in: parsed(&row, "sign_in")?,
@@ -84,7 +85,7 @@ impl<'a> Books<'a> {
 
     /// Writes down when apps were last used: of every grant of theirs that has not ended. No end hangs on these.
     pub async fn used(&self, uses: &[Use]) -> Result<(), Error> {
-        let mut all = self.store.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut all = self.store.write().await?;
         for Use { identity, app, at, .. } in uses {
             query(
                 "UPDATE grants SET last_used = $3

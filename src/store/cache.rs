@@ -122,6 +122,13 @@ impl Cache {
         }
     }
 
+    /// Makes everybody's sessions stale.
+    pub(super) fn evict_all(&self) {
+        let mut marks = self.marks();
+        self.evictions.fetch_add(1, Ordering::AcqRel);
+        marks.drain().filter_map(|(_, mark)| mark.upgrade()).for_each(|mark| mark.make_stale());
+    }
+
     fn marks(&self) -> MutexGuard<'_, HashMap<UserId, Weak<Mark>>> {
         // Nothing is left half-done under this lock, so a panic elsewhere does not spoil it.
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)

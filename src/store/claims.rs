@@ -6,7 +6,24 @@ use super::{Books, Due, Error, Failure, Store};
 use crate::account::Actual;
 use crate::names::TargetName;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, SqliteExecutor, query};
+use sqlx::{AnyExecutor, Row, query};
+
+/// Claims accounts of a target; a macro, so that statements stay constants.
+macro_rules! claim {
+    ($lock:literal) => {
+        concat!(
+            "UPDATE accounts SET lease = $3, epoch = epoch + 1 WHERE id IN (
+                SELECT id FROM accounts WHERE target = $1 AND due IS NOT NULL AND due <= $2 AND lease <= $2
+                    AND NOT ($5 = 1 AND coalesce(narrowed, 0) >
+                        coalesce((SELECT confirmed FROM targets WHERE name = $1), 0))
+                ORDER BY rank, due LIMIT $4",
+            $lock,
+            ")
+             RETURNING id, owner, target, external_id, seen, desired, version, settled, epoch, lease, attempts, stuck,
+                origin, link"
+        )
+    };
+}
 
 /// By what it is found whether more is taken from a target's accounts than may be.
 pub struct Counted<'a> {
@@ -43,7 +60,8 @@ impl Books<'_> {
         limit: usize,
         counted: &Counted<'_>,
     ) -> Result<Claimed, Error> {
-        let mut tx = self.store.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.store.write().await?;
+        self.store.lock(&mut tx, &format!("claims of {target}")).await?;
         let taken = narrowed(&mut *tx, target, counted.since).await?;
         let of = match (counted.is_few)(taken) {
             true => u64::MAX,
@@ -53,21 +71,16 @@ impl Books<'_> {
         let held = !(counted.lets_pass)(taken, of) || stays_held(&mut *tx, target).await?;
         note_held(&mut *tx, target, held, now).await?;
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
-        let rows = query(
-            "UPDATE accounts SET lease = $3, epoch = epoch + 1 WHERE id IN (
-                SELECT id FROM accounts WHERE target = $1 AND due IS NOT NULL AND due <= $2 AND lease <= $2
-                    AND NOT ($5 AND coalesce(narrowed, 0) >
-                        coalesce((SELECT confirmed FROM targets WHERE name = $1), 0))
-                ORDER BY rank, due LIMIT $4)
-             RETURNING *",
-        )
-        .bind(target.as_str())
-        .bind(now.as_microsecond())
-        .bind(until.as_microsecond())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .bind(held)
-        .fetch_all(&mut *tx)
-        .await?;
+        // An account that somebody writes about at this moment rings the bell when that is done.
+        let claim = self.store.0.dialect.choose(claim!(""), claim!(" FOR UPDATE SKIP LOCKED"));
+        let rows = query(claim)
+            .bind(target.as_str())
+            .bind(now.as_microsecond())
+            .bind(until.as_microsecond())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(i64::from(held))
+            .fetch_all(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held })
     }
@@ -116,7 +129,7 @@ impl Books<'_> {
         .bind(serde_json::to_string(seen)?)
         .bind(now.as_microsecond())
         .bind(due.version)
-        .bind(active)
+        .bind(i64::from(active))
         .execute(&self.store.0.writer)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -134,7 +147,7 @@ impl Books<'_> {
         .execute(&self.store.0.writer)
         .await?;
         if done.rows_affected() > 0 {
-            self.store.ring();
+            self.store.ring_all().await?;
         }
         Ok(done.rows_affected())
     }
@@ -152,7 +165,7 @@ impl Books<'_> {
         .execute(&self.store.0.writer)
         .await?;
         if done.rows_affected() > 0 {
-            self.store.ring();
+            self.store.ring_all().await?;
         }
         Ok(done.rows_affected())
     }
@@ -167,7 +180,7 @@ impl Store {
 }
 
 pub(super) async fn narrowed(
-    reader: impl SqliteExecutor<'_>,
+    reader: impl AnyExecutor<'_>,
     target: &TargetName,
     since: Timestamp,
 ) -> Result<u64, Error> {
@@ -184,7 +197,7 @@ pub(super) async fn narrowed(
 }
 
 /// How many accounts `target` has, or is to have.
-pub(super) async fn accounts_in(reader: impl SqliteExecutor<'_>, target: &TargetName) -> Result<u64, Error> {
+pub(super) async fn accounts_in(reader: impl AnyExecutor<'_>, target: &TargetName) -> Result<u64, Error> {
     let row = query("SELECT count(*) AS accounts FROM accounts WHERE target = $1")
         .bind(target.as_str())
         .fetch_one(reader)
@@ -193,7 +206,7 @@ pub(super) async fn accounts_in(reader: impl SqliteExecutor<'_>, target: &Target
 }
 
 /// Whether a target is held, and something waits for it to be let go.
-async fn stays_held(reader: impl SqliteExecutor<'_>, target: &TargetName) -> Result<bool, Error> {
+async fn stays_held(reader: impl AnyExecutor<'_>, target: &TargetName) -> Result<bool, Error> {
     let row = query(
         "SELECT 1 FROM targets WHERE name = $1 AND held IS NOT NULL AND EXISTS (SELECT 1 FROM accounts
             WHERE target = $1 AND narrowed > targets.confirmed AND settled < version)",
@@ -205,14 +218,14 @@ async fn stays_held(reader: impl SqliteExecutor<'_>, target: &TargetName) -> Res
 }
 
 async fn note_held(
-    writer: impl SqliteExecutor<'_>,
+    writer: impl AnyExecutor<'_>,
     target: &TargetName,
     held: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
     let words = if held {
         "INSERT INTO targets (name, held) VALUES ($1, $2)
-         ON CONFLICT (name) DO UPDATE SET held = coalesce(held, excluded.held)"
+         ON CONFLICT (name) DO UPDATE SET held = coalesce(targets.held, excluded.held)"
     } else {
         "UPDATE targets SET held = NULL WHERE name = $1 AND held IS NOT NULL"
     };
@@ -223,7 +236,7 @@ async fn note_held(
 /// Notes what failed and when to try again: at once where something newer is desired meanwhile, unless the last write
 /// may yet take effect. `false` if the claim no longer stands.
 pub(super) async fn note_failure(
-    writer: impl SqliteExecutor<'_>,
+    writer: impl AnyExecutor<'_>,
     due: &Due,
     failure: &Failure,
     now: Timestamp,
@@ -233,15 +246,15 @@ pub(super) async fn note_failure(
     let done = query(
         "UPDATE accounts SET failure = $3, failing = coalesce(failing, $4), attempts = $5, unsure = $6, lease = 0,
             candidates = $9,
-            due = CASE WHEN version = $7 OR $6 THEN $8 ELSE $4 END
+            due = CASE WHEN version = $7 OR $6 = 1 THEN $8 ELSE $4 END
          WHERE id = $1 AND epoch = $2",
     )
     .bind(due.id.to_string())
     .bind(due.epoch)
     .bind(&failure.words)
     .bind(now.as_microsecond())
-    .bind(failure.attempts)
-    .bind(failure.unsure)
+    .bind(i64::from(failure.attempts))
+    .bind(i64::from(failure.unsure))
     .bind(due.version)
     .bind(failure.next_due.as_microsecond())
     .bind(candidates)

@@ -1,6 +1,6 @@
 //! The store's files on the disk: for the owner of the process alone, and for one process at a time.
 
-use super::Error;
+use super::{Error, Place};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions, create_dir_all, metadata, set_permissions};
 use std::io;
@@ -10,9 +10,19 @@ use std::path::{Path, PathBuf};
 /// What only the owner may read and write.
 const PRIVATE: u32 = 0o600;
 
+impl Place {
+    /// Makes a place of files ours: see [`take`]. A database is for all replicas.
+    pub(super) fn take(&self) -> Result<Option<File>, Error> {
+        match self {
+            Self::Sqlite(path) => take(path).map(Some),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+}
+
 /// Takes the lock of the store at `path` for as long as the file is open, and makes its files private before
 /// anything is written into them: they hold names, addresses and claims.
-pub(super) fn take(path: &Path) -> Result<File, Error> {
+fn take(path: &Path) -> Result<File, Error> {
     let lock = path.with_extension("lock");
     let failed = |error| Error::Lock(lock.clone(), error);
     if let Some(folder) = path.parent() {

@@ -1,11 +1,11 @@
 //! Grants: who holds which role in which app, until when, and who did.
 
-use super::{Error, Store, Tx, json, maybe_time, parsed, time};
+use super::{Error, Store, Tx, flag, json, maybe_time, parsed, time};
 use crate::account::{Because, End, Grant};
 use crate::names::{AppName, GrantId, RoleName, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// A grant as operators see it.
@@ -31,7 +31,27 @@ pub struct GrantRow {
     pub ended: bool,
 }
 
-pub(super) fn grant(row: &SqliteRow) -> Result<Grant, Error> {
+/// What a grant is read from; a macro, so that statements stay constants.
+macro_rules! grants {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT grants.id, grants.identity, grants.policy, grants.terms, grants.first_granted, grants.renewed, grants.opened,
+                grants.last_used, grants.confirmed, grants.extended_until, grants.until, grants.because, grants.ended",
+            $more,
+            " FROM grants JOIN identities ON identities.id = grants.identity ",
+            $rest
+        )
+    };
+}
+
+/// All grants of the people from one id to another, oldest first.
+pub(super) const GRANTS_BETWEEN: &str =
+    grants!("", "WHERE identities.owner BETWEEN $1 AND $2 ORDER BY grants.id");
+/// All grants of an identity, by app.
+pub(super) const GRANTS_OF: &str =
+    grants!("", "WHERE grants.identity = $1 ORDER BY grants.app, grants.until");
+
+pub(super) fn grant(row: &AnyRow) -> Result<Grant, Error> {
     Ok(Grant {
         id: parsed(row, "id")?,
         identity: parsed(row, "identity")?,
@@ -43,33 +63,36 @@ pub(super) fn grant(row: &SqliteRow) -> Result<Grant, Error> {
         confirmed: time(row, "confirmed")?,
         extended_until: maybe_time(row, "extended_until")?,
         end: End { at: time(row, "until")?, because: json(row, "because")? },
-        ended: row.try_get::<i64, _>("ended")? != 0,
+        ended: flag(row, "ended")?,
     })
 }
 
 impl Tx {
     /// All grants of a person, ended ones too, over all identities.
     pub async fn grants(&mut self, user: UserId) -> Result<Vec<Grant>, Error> {
-        let rows = query(
-            "SELECT grants.* FROM grants JOIN identities ON identities.id = grants.identity
-             WHERE identities.user = $1 ORDER BY grants.id",
-        )
-        .bind(user.to_string())
-        .fetch_all(&mut *self.inner)
-        .await?;
+        self.lock(user).await?;
+        let rows = query(grants!("", "WHERE identities.owner = $1 ORDER BY grants.id"))
+            .bind(user.to_string())
+            .fetch_all(&mut *self.inner)
+            .await?;
         rows.iter().map(grant).collect()
     }
 
     /// The grant with this id, and whose it is.
     pub async fn grant(&mut self, id: GrantId) -> Result<Option<(UserId, Grant)>, Error> {
-        let row = query(
-            "SELECT grants.*, identities.user FROM grants JOIN identities ON identities.id = grants.identity
-             WHERE grants.id = $1",
-        )
-        .bind(id.to_string())
-        .fetch_optional(&mut *self.inner)
-        .await?;
-        row.map(|row| Ok((parsed(&row, "user")?, grant(&row)?))).transpose()
+        match self.read_grant(id).await? {
+            // What was read before the lock may be old.
+            Some((owner, _)) if self.lock(owner).await? => self.read_grant(id).await,
+            found => Ok(found),
+        }
+    }
+
+    async fn read_grant(&mut self, id: GrantId) -> Result<Option<(UserId, Grant)>, Error> {
+        let row = query(grants!(", identities.owner", "WHERE grants.id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        row.map(|row| Ok((parsed(&row, "owner")?, grant(&row)?))).transpose()
     }
 
     /// Writes a grant of `user` down, new or changed; `policy` is the version that gave it, `None` to keep what was.
@@ -83,7 +106,7 @@ impl Tx {
             "INSERT INTO grants (id, identity, role, app, terms, policy, first_granted, confirmed, extended_until, until,
                 because, ended, renewed, opened, last_used)
              VALUES ($1, $2, $3, $4, $5, coalesce($6, ''), $7, $8, $9, $10, $11, $12, $13, $14, $15)
-             ON CONFLICT (identity, role, app) DO UPDATE SET terms = $5, policy = coalesce($6, policy), confirmed = $8,
+             ON CONFLICT (identity, role, app) DO UPDATE SET terms = $5, policy = coalesce($6, grants.policy), confirmed = $8,
                 extended_until = $9, until = $10, because = $11, ended = $12, renewed = $13, opened = $14, last_used = $15",
         )
         .bind(grant.id.to_string())
@@ -119,24 +142,24 @@ impl Store {
     /// People for whom an end has come that is not recorded yet, those who wait longest first, at most `limit`.
     pub async fn people_to_end(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Error> {
         let rows = query(
-            "SELECT identities.user, min(grants.until) AS until
+            "SELECT identities.owner, min(grants.until) AS until
              FROM grants JOIN identities ON identities.id = grants.identity
              WHERE grants.ended = 0 AND grants.until <= $1
-             GROUP BY identities.user ORDER BY 2 LIMIT $2",
+             GROUP BY identities.owner ORDER BY 2 LIMIT $2",
         )
         .bind(now.as_microsecond())
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;
-        rows.iter().map(|row| parsed(row, "user")).collect()
+        rows.iter().map(|row| parsed(row, "owner")).collect()
     }
 
     /// All grants, by app and person.
     pub async fn all_grants(&self) -> Result<Vec<GrantRow>, Error> {
-        let rows = query(
-            "SELECT grants.*, identities.subject || '@' || identities.provider AS person
-             FROM grants JOIN identities ON identities.id = grants.identity ORDER BY grants.app, person, grants.role",
-        )
+        let rows = query(grants!(
+            ", identities.subject || '@' || identities.provider AS person",
+            "ORDER BY grants.app, person, grants.role"
+        ))
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter()

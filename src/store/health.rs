@@ -19,11 +19,12 @@ impl Store {
     pub async fn accounts_by_state(&self) -> Result<Vec<(TargetName, String, i64)>, Error> {
         let rows = query(
             "SELECT target, count(*) AS accounts, CASE
-                WHEN stuck THEN iif(candidates IS NULL, 'stuck', 'undecided')
-                ELSE CASE desired ->> 'state'
-                    WHEN 'disabled' THEN iif(settled = version, 'disabled', 'disabling')
-                    WHEN 'absent' THEN iif(settled = version, 'deleted', 'deleting')
-                    ELSE iif(settled = version, 'active', 'preparing') END
+                WHEN stuck = 1 AND candidates IS NOT NULL THEN 'undecided'
+                WHEN stuck = 1 THEN 'stuck'
+                WHEN settled = version THEN CASE wanted
+                    WHEN 'disabled' THEN 'disabled' WHEN 'absent' THEN 'deleted' ELSE 'active' END
+                ELSE CASE wanted
+                    WHEN 'disabled' THEN 'disabling' WHEN 'absent' THEN 'deleting' ELSE 'preparing' END
                 END AS shown
              FROM accounts GROUP BY target, shown",
         )
@@ -36,11 +37,10 @@ impl Store {
 
     /// How many accounts of each target are open, as far as is known.
     pub async fn open_accounts(&self) -> Result<Vec<(TargetName, u64)>, Error> {
-        let rows = query(
-            "SELECT target, count(*) AS accounts FROM accounts WHERE seen ->> 'active' GROUP BY target",
-        )
-        .fetch_all(&self.0.reader)
-        .await?;
+        let rows =
+            query("SELECT target, count(*) AS accounts FROM accounts WHERE active = 1 GROUP BY target")
+                .fetch_all(&self.0.reader)
+                .await?;
         let row = |row| Ok((parsed(row, "target")?, row.try_get::<i64, _>("accounts")?.unsigned_abs()));
         rows.iter().map(row).collect()
     }
@@ -48,11 +48,11 @@ impl Store {
     /// When the accounts of each target that are open were last used: a line for each account.
     pub async fn last_uses(&self) -> Result<Vec<(TargetName, AppName, UserId, Option<Timestamp>)>, Error> {
         let rows = query(
-            "SELECT accounts.target, grants.app, accounts.user, max(grants.last_used) AS used
-             FROM accounts JOIN identities ON identities.user = accounts.user
+            "SELECT accounts.target, grants.app, accounts.owner, max(grants.last_used) AS used
+             FROM accounts JOIN identities ON identities.owner = accounts.owner
              JOIN grants ON grants.identity = identities.id
-             WHERE accounts.seen ->> 'active' AND grants.ended = 0
-             GROUP BY accounts.target, grants.app, accounts.user",
+             WHERE accounts.active = 1 AND grants.ended = 0
+             GROUP BY accounts.target, grants.app, accounts.owner",
         )
         .fetch_all(&self.0.reader)
         .await?;
@@ -61,7 +61,7 @@ impl Store {
                 Ok((
                     parsed(row, "target")?,
                     parsed(row, "app")?,
-                    parsed(row, "user")?,
+                    parsed(row, "owner")?,
                     maybe_time(row, "used")?,
                 ))
             })

@@ -1,11 +1,11 @@
 //! What makes this store one of a kind.
 
-use super::{Error, Tx};
+use super::Error;
 use crate::clock::from_micros;
 use crate::identity::SigningKey;
 use crate::seal::{Sealer, random_text};
 use jiff::Timestamp;
-use sqlx::sqlite::SqlitePool;
+use sqlx::AnyPool;
 use sqlx::{Row, query};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(super) async fn load(pool: &SqlitePool, sealer: &Sealer, now: Timestamp) -> Result<Self, Error> {
+    pub(super) async fn load(pool: &AnyPool, sealer: &Sealer, now: Timestamp) -> Result<Self, Error> {
         let fresh = SigningKey::generate()?;
         query("INSERT INTO instance (one, id, high_water, signing_key) VALUES (1, $1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(random_text())
@@ -32,18 +32,17 @@ impl Instance {
             .await?;
         let row = query("SELECT id, high_water, signing_key FROM instance").fetch_one(pool).await?;
         let pkcs8 = sealer.open(SIGNING_KEY, row.try_get("signing_key")?)?;
+        // Whatever was written has left an event.
+        let last =
+            query("SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY seq DESC LIMIT 1000) AS latest")
+                .fetch_one(pool)
+                .await?
+                .try_get::<Option<i64>, _>("at")?;
+        let made: i64 = row.try_get("high_water")?;
         Ok(Self {
             id: row.try_get("id")?,
             signing_key: SigningKey::from_pkcs8(&pkcs8)?.into(),
-            high_water: from_micros(row.try_get("high_water")?),
+            high_water: from_micros(last.map_or(made, |last| last.max(made))),
         })
     }
-}
-
-pub(super) async fn raise_high_water(tx: &mut Tx) -> Result<(), Error> {
-    query("UPDATE instance SET high_water = max(high_water, $1)")
-        .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.inner)
-        .await?;
-    Ok(())
 }

@@ -1,19 +1,18 @@
 //! Everybody who is known, whole: what a question about all people at once reads. Also of a store that no gateway has
 //! open, without its key: nothing here is sealed, and nothing is written.
 
-use super::grants::grant;
+use super::grants::{GRANTS_BETWEEN, grant};
 use super::users::{IDENTITIES_BETWEEN, Identity, identity};
-use super::{Error, Holder, Origin, Store, json, parsed};
+use super::{Error, Holder, Origin, Place, Store, connect, json, parsed};
 use crate::account::{Actual, Desired, Entitlement, Grant};
 use crate::names::{TargetName, UserId};
+use sqlx::AnyPool;
 use sqlx::query;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 
 /// The store, to be read. Cheap to clone.
 #[derive(Clone)]
-pub struct Reading(SqlitePool);
+pub struct Reading(AnyPool);
 
 /// An account, as one reading found it.
 #[derive(Debug, Clone)]
@@ -40,42 +39,41 @@ impl Store {
 }
 
 impl Reading {
-    /// Opens the SQLite file at `path`, whether or not a gateway has it open.
+    /// Opens the store at `place`, whether or not a gateway has it open.
     ///
     /// # Errors
     /// Where there is none, or it cannot be read.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        Ok(Self(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
+    pub async fn open(place: &Place) -> Result<Self, Error> {
+        Ok(Self(connect(place, true).await?))
     }
 
     /// Everybody who was ever let in, in order of their ids, those after `after`, at most `limit`.
     pub async fn known(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Holder>, Error> {
-        let rows = query("SELECT id AS user FROM users WHERE id > $1 ORDER BY id LIMIT $2")
+        let rows = query("SELECT id AS owner FROM users WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after.map(|user| user.to_string()).unwrap_or_default())
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.0)
             .await?;
-        self.whole(rows.iter().map(|row| parsed(row, "user")).collect::<Result<_, _>>()?).await
+        self.whole(rows.iter().map(|row| parsed(row, "owner")).collect::<Result<_, _>>()?).await
     }
 
     /// The people who hold a grant that has not ended, in the same order.
     pub async fn holders(&self, after: Option<UserId>, limit: u32) -> Result<Vec<Holder>, Error> {
         let rows = query(
-            "SELECT DISTINCT identities.user FROM identities JOIN grants ON grants.identity = identities.id
-             WHERE grants.ended = 0 AND identities.user > $1 ORDER BY identities.user LIMIT $2",
+            "SELECT DISTINCT identities.owner FROM identities JOIN grants ON grants.identity = identities.id
+             WHERE grants.ended = 0 AND identities.owner > $1 ORDER BY identities.owner LIMIT $2",
         )
         .bind(after.map(|user| user.to_string()).unwrap_or_default())
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.0)
         .await?;
-        self.whole(rows.iter().map(|row| parsed(row, "user")).collect::<Result<_, _>>()?).await
+        self.whole(rows.iter().map(|row| parsed(row, "owner")).collect::<Result<_, _>>()?).await
     }
 
     /// The accounts of the people from one id to another, by person and target.
     pub async fn accounts_between(&self, first: UserId, last: UserId) -> Result<Vec<KnownAccount>, Error> {
         let rows = query(
-            "SELECT user, target, desired, given, seen, origin FROM accounts WHERE user BETWEEN $1 AND $2 ORDER BY user, target",
+            "SELECT owner, target, desired, given, seen, origin FROM accounts WHERE owner BETWEEN $1 AND $2 ORDER BY owner, target",
         )
         .bind(first.to_string())
         .bind(last.to_string())
@@ -84,7 +82,7 @@ impl Reading {
         rows.iter()
             .map(|row| {
                 Ok(KnownAccount {
-                    user: parsed(row, "user")?,
+                    user: parsed(row, "owner")?,
                     target: parsed(row, "target")?,
                     desired: json(row, "desired")?,
                     given: json(row, "given")?,
@@ -126,14 +124,8 @@ impl Reading {
     }
 
     async fn grants_between(&self, first: UserId, last: UserId) -> Result<Vec<Grant>, Error> {
-        let rows = query(
-            "SELECT grants.* FROM grants JOIN identities ON identities.id = grants.identity
-             WHERE identities.user BETWEEN $1 AND $2 ORDER BY grants.id",
-        )
-        .bind(first.to_string())
-        .bind(last.to_string())
-        .fetch_all(&self.0)
-        .await?;
+        let rows =
+            query(GRANTS_BETWEEN).bind(first.to_string()).bind(last.to_string()).fetch_all(&self.0).await?;
         rows.iter().map(grant).collect()
     }
 }

@@ -1,4 +1,6 @@
-//! What we remember. One SQLite file, one writer; readers never wait for it.
+//! What we remember: in one SQLite file with one writer, for which readers never wait, or in a PostgreSQL database that
+//! replicas share. There, who writes about a person first locks their row, and what one replica commits the others hear
+//! of.
 //!
 //! There are two ways to write. A [`Tx`] carries whatever concerns people, access and sessions, and can only end by
 //! [`Tx::commit`] with an audit entry: rows and record land together or not at all. [`Books`] hold leases,
@@ -12,11 +14,15 @@ mod audit;
 mod books;
 mod cache;
 mod claims;
+mod dialect;
 mod files;
 mod grants;
 mod health;
+mod hearing;
 mod instance;
 mod known;
+mod lead;
+mod place;
 mod policy;
 mod session;
 mod sessions;
@@ -24,6 +30,8 @@ mod shared;
 mod shelf;
 mod shown;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod users;
 mod uses;
 mod work;
@@ -37,6 +45,7 @@ pub use claims::{Claimed, Counted};
 pub use grants::GrantRow;
 pub use instance::Instance;
 pub use known::{KnownAccount, Reading};
+pub use place::{NoPlace, Place};
 pub use policy::Holder;
 pub use session::{Access, Account, Held, Person, Session};
 pub use sessions::{SessionRow, SignIn, TokenHash, token_hash};
@@ -50,18 +59,20 @@ use crate::clock::from_micros;
 use crate::identity::KeyError;
 use crate::names::{AppName, UserId};
 use crate::seal::{self, Sealer};
+use arc_swap::ArcSwap;
 use cache::Cache;
+use dialect::Dialect;
 use jiff::Timestamp;
 use shared::Shared;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{Any, AnyPool, Row, Transaction, query};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use uses::Uses;
 
 /// Why the store could not do it.
@@ -104,47 +115,81 @@ impl From<serde_json::Error> for Error {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    place: ArcSwap<Place>,
+    dialect: Dialect,
+    writer: AnyPool,
+    reader: AnyPool,
     cache: Cache,
     shared: Shared,
     uses: Uses,
     sealer: Sealer,
     bell: watch::Sender<u64>,
     instance: Instance,
+    /// Whether the database does not answer, or other replicas cannot be heard.
+    is_deaf: AtomicBool,
+    /// Tells what this process says from what other replicas say.
+    replica: String,
     /// Held for as long as the process lives, so that no second gateway writes beside us.
-    _lock: File,
+    _lock: Option<File>,
 }
 
+/// How many connections a replica opens at the most to PostgreSQL to write, beside those that read, the one it listens
+/// on, and the one by which it leads.
+const WRITERS: u32 = 8;
+/// How many connections read. However many people sign in at once, sessions are read beside it.
+const READERS: u32 = 4;
+/// How long to wait for a connection that reads, or writes while the database is known not to answer: a request waits.
+const SOON: Duration = Duration::from_secs(3);
+/// How long to wait for a connection that writes: many may come at once.
+const IN_TURN: Duration = Duration::from_secs(30);
+
 impl Store {
-    /// Opens the SQLite file at `path`, made with its folder if absent, and brings its tables up to date.
+    /// Opens the store at `place` and brings its tables up to date. A SQLite file is made with its folder if absent.
     ///
     /// # Errors
-    /// [`Error::InUse`] where another process has it; others where it cannot be read or written, or was sealed
+    /// [`Error::InUse`] where another process has the file; others where it cannot be read or written, or was sealed
     /// under another key.
-    pub async fn open(path: &Path, sealer: Sealer, now: Timestamp) -> Result<Self, Error> {
-        let lock = files::take(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A revocation must not come back after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        tables::migrator().run(&writer).await?;
+    pub async fn open(place: Place, sealer: Sealer, now: Timestamp) -> Result<Self, Error> {
+        let (dialect, lock) = (Dialect::of(&place), place.take()?);
+        let writer = connect(&place, false).await?;
+        tables::migrator(dialect).run(&writer).await?;
         let instance = Instance::load(&writer, &sealer, now).await?;
-        let reader =
-            SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let reader = connect(&place, true).await?;
         let (bell, _) = watch::channel(0);
-        let (cache, shared, uses) = (Cache::new(), Shared::default(), Uses::default());
-        Ok(Self(Arc::new(Inner { writer, reader, cache, shared, uses, sealer, bell, instance, _lock: lock })))
+        let (cache, shared, uses, replica) =
+            (Cache::new(), Shared::default(), Uses::default(), seal::random_text());
+        Ok(Self(Arc::new(Inner {
+            place: ArcSwap::from_pointee(place),
+            dialect,
+            writer,
+            reader,
+            cache,
+            shared,
+            uses,
+            sealer,
+            bell,
+            instance,
+            is_deaf: AtomicBool::new(false),
+            replica,
+            _lock: lock,
+        })))
     }
 
     /// What this instance is: its id, its key, and the latest time that an earlier run has seen.
     pub fn instance(&self) -> &Instance {
         &self.0.instance
+    }
+
+    /// Connects by `place` from now on: the same database, with another password. What is connected goes on.
+    ///
+    /// # Errors
+    /// Where it says no way to connect.
+    pub fn connect_by(&self, place: Place) -> Result<(), Error> {
+        for (pool, read_only) in [(&self.0.writer, false), (&self.0.reader, true)] {
+            pool.set_connect_options(place.options(read_only)?);
+        }
+        self.0.place.store(Arc::new(place));
+        Ok(())
     }
 
     /// Seals what is kept at rest.
@@ -161,11 +206,22 @@ impl Store {
         self.0.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
     }
 
+    async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
+        let patience = if self.0.is_deaf.load(Ordering::Relaxed) { SOON } else { IN_TURN };
+        let begun = timeout(patience, self.0.writer.begin_with(self.0.dialect.begin())).await;
+        Ok(begun.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
+    }
+
     /// Begins to write what concerns people, access and sessions, as of `now`. Others wait; dropped without
     /// [`Tx::commit`], nothing happened.
     pub async fn begin(&self, now: Timestamp) -> Result<Tx, Error> {
-        let inner = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Tx { inner, store: self.clone(), now, touched: Vec::new() })
+        Ok(Tx {
+            inner: self.write().await?,
+            store: self.clone(),
+            now,
+            touched: Vec::new(),
+            locked: Vec::new(),
+        })
     }
 
     /// Notes that the person of `session` used `app` at `at`; it is written down by whoever takes it. Cheap: for most
@@ -200,9 +256,8 @@ impl Store {
 impl Store {
     /// A store of its own, in a folder that goes with the process's temporary files.
     pub(crate) async fn for_tests(now: Timestamp) -> Self {
-        let folder = tempfile::tempdir().unwrap().keep();
         let sealer = Sealer::from_master(&seal::random_text()).unwrap();
-        Self::open(&folder.join("guestpass.db"), sealer, now).await.unwrap()
+        Self::open(testing::place().await, sealer, now).await.unwrap()
     }
 
     /// Puts a session into the cache as if it had been read.
@@ -213,10 +268,11 @@ impl Store {
 
 /// A change in the making: see [`Store::begin`].
 pub struct Tx {
-    inner: Transaction<'static, Sqlite>,
+    inner: Transaction<'static, Any>,
     store: Store,
     now: Timestamp,
     touched: Vec<UserId>,
+    locked: Vec<UserId>,
 }
 
 impl Tx {
@@ -232,24 +288,58 @@ impl Tx {
         }
     }
 
+    /// Lets nobody else write about `user` until this is over; `true` if somebody may have until now. In SQLite nobody
+    /// writes beside us.
+    async fn lock(&mut self, user: UserId) -> Result<bool, Error> {
+        if self.store.0.dialect == Dialect::Sqlite || self.locked.contains(&user) {
+            return Ok(false);
+        }
+        query("SELECT 1 FROM users WHERE id = $1 FOR UPDATE")
+            .bind(user.to_string())
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        self.locked.push(user);
+        Ok(true)
+    }
+
     /// Writes the entry beside the rows, and makes all of it last. Once this returns, the change holds for every
-    /// request that comes after.
+    /// request that comes after, in this process; other replicas hear of it.
     pub async fn commit(mut self, entry: &Entry) -> Result<(), Error> {
         audit::insert(&mut self, entry).await?;
-        instance::raise_high_water(&mut self).await?;
+        hearing::tell(&self.store, &mut self.inner, &self.touched).await?;
         // In a task of its own: whoever waits may go away, and what is committed must be heard of all the same.
         let finish = tokio::spawn(async move {
-            self.inner.commit().await?;
+            let done = self.inner.commit().await;
+            // Also where the answer was lost: it may be committed.
             self.store.0.cache.evict(&self.touched);
             self.store.ring();
-            Ok(())
+            done
         });
-        finish.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        Ok(finish.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 }
 
+/// Connects to `place`: SQLite has one connection that writes, and a few that read.
+async fn connect(place: &Place, read_only: bool) -> Result<AnyPool, Error> {
+    sqlx::any::install_default_drivers();
+    let options = place.options(read_only)?;
+    let pool = AnyPoolOptions::new();
+    let pool = match place {
+        _ if read_only => pool.max_connections(READERS).acquire_timeout(SOON),
+        Place::Postgres(_) => pool.max_connections(WRITERS).acquire_timeout(IN_TURN),
+        Place::Sqlite(_) => {
+            pool.max_connections(1).acquire_timeout(IN_TURN).after_connect(|connection, _| {
+                // A revocation must not come back after a power cut.
+                let durable = sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+                Box::pin(async move { durable.execute(connection).await.map(drop) })
+            })
+        }
+    };
+    Ok(pool.connect_with(options).await?)
+}
+
 /// A column that holds a value's text form.
-fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T, Error>
+fn parsed<T: std::str::FromStr>(row: &AnyRow, column: &str) -> Result<T, Error>
 where
     T::Err: std::fmt::Display,
 {
@@ -258,17 +348,28 @@ where
 }
 
 /// A column that holds JSON.
-fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, Error> {
+fn json<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, Error> {
     serde_json::from_str(row.try_get(column)?)
         .map_err(|error| Error::Unreadable(format!("{column}: {error}")))
 }
 
 /// A column that holds a time.
-fn time(row: &SqliteRow, column: &str) -> Result<Timestamp, Error> {
+fn time(row: &AnyRow, column: &str) -> Result<Timestamp, Error> {
     Ok(from_micros(row.try_get(column)?))
 }
 
 /// A column that may hold a time.
-fn maybe_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, Error> {
+fn maybe_time(row: &AnyRow, column: &str) -> Result<Option<Timestamp>, Error> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(from_micros))
+}
+
+/// A column that holds 0 or 1.
+fn flag(row: &AnyRow, column: &str) -> Result<bool, Error> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
+}
+
+/// A column that holds how often something was.
+fn count(row: &AnyRow, column: &str) -> Result<u32, Error> {
+    let count: i64 = row.try_get(column)?;
+    u32::try_from(count).map_err(|_| Error::Unreadable(format!("{column}: {count}")))
 }

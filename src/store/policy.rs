@@ -1,7 +1,7 @@
 //! Which policy has reached everybody, and whom it has to reach.
 
 use super::users::Identity;
-use super::{Books, Error, Store};
+use super::{Books, Error, Store, flag};
 use crate::account::Grant;
 use crate::names::UserId;
 use sqlx::{Row, query};
@@ -19,7 +19,7 @@ impl Store {
     /// The version of the policy that may reach everybody, and whether it has.
     pub async fn policy(&self) -> Result<(Option<String>, bool), Error> {
         let row = query("SELECT policy, policy_followed FROM instance").fetch_one(&self.0.reader).await?;
-        Ok((row.try_get("policy")?, row.try_get("policy_followed")?))
+        Ok((row.try_get("policy")?, flag(&row, "policy_followed")?))
     }
 }
 
@@ -27,7 +27,7 @@ impl Books<'_> {
     /// Writes down that the policy of this version may reach everybody. One that has reached them need not again.
     pub async fn allow_policy(&self, version: &str) -> Result<(), Error> {
         query(
-            "UPDATE instance SET policy_followed = coalesce(policy = $1 AND policy_followed, 0), policy = $1",
+            "UPDATE instance SET policy_followed = CASE WHEN policy = $1 THEN policy_followed ELSE 0 END, policy = $1",
         )
         .bind(version)
         .execute(&self.store.0.writer)

@@ -1,17 +1,17 @@
 //! Sign-ins and the sessions that hang on them.
 
 use super::cache::Unavailable;
-use super::grants::grant;
+use super::grants::{GRANTS_OF, grant};
 use super::session::{Access, Account, Held, Person, Session};
 use super::uses::Noted;
-use super::{Error, Store, Tx, json, maybe_time, parsed, time};
+use super::{Error, Store, Tx, flag, json, maybe_time, parsed, time};
 use crate::account::{Actual, Desired, Opening, Strength};
 use crate::names::{AppName, IdentityId, SessionId, SignInId, TargetName, UserId, VaultId};
 use crate::seal::sha256;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Tx {
     ) -> Result<Option<VaultId>, Error> {
         let row = query(
             "SELECT users.vault FROM sign_ins JOIN identities ON identities.id = sign_ins.identity
-                JOIN users ON users.id = identities.user
+                JOIN users ON users.id = identities.owner
              WHERE sign_ins.id = $1 AND sign_ins.revoked IS NULL AND sign_ins.until > $2 AND users.revoked IS NULL",
         )
         .bind(sign_in.to_string())
@@ -118,15 +118,24 @@ impl Tx {
     /// has ended already.
     pub async fn revoke_sign_in(&mut self, id: SignInId) -> Result<Option<VaultId>, Error> {
         let row = query(
-            "UPDATE sign_ins SET revoked = $2, id_token = NULL WHERE id = $1 AND revoked IS NULL
-             RETURNING (SELECT user FROM identities WHERE identities.id = sign_ins.identity) AS user",
+            "SELECT identities.owner FROM sign_ins JOIN identities ON identities.id = sign_ins.identity
+             WHERE sign_ins.id = $1",
         )
         .bind(id.to_string())
-        .bind(self.now.as_microsecond())
         .fetch_optional(&mut *self.inner)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let user = parsed(&row, "user")?;
+        let user = parsed(&row, "owner")?;
+        self.lock(user).await?;
+        let done =
+            query("UPDATE sign_ins SET revoked = $2, id_token = NULL WHERE id = $1 AND revoked IS NULL")
+                .bind(id.to_string())
+                .bind(self.now.as_microsecond())
+                .execute(&mut *self.inner)
+                .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
         self.touch(user);
         Ok(self.user(user).await?.map(|user| user.vault))
     }
@@ -135,7 +144,7 @@ impl Tx {
     pub async fn revoke_sign_ins(&mut self, user: UserId) -> Result<(), Error> {
         query(
             "UPDATE sign_ins SET revoked = $2, id_token = NULL
-             WHERE revoked IS NULL AND identity IN (SELECT id FROM identities WHERE user = $1)",
+             WHERE revoked IS NULL AND identity IN (SELECT id FROM identities WHERE owner = $1)",
         )
         .bind(user.to_string())
         .bind(self.now.as_microsecond())
@@ -188,17 +197,17 @@ impl Store {
     async fn read_session(&self, token: &TokenHash, before: u64) -> Result<Read, Error> {
         let row = query(
             "SELECT sessions.id, sessions.sign_in, sessions.host, sign_ins.until, sign_ins.acr, sign_ins.amr,
-                sign_ins.auth_time, identities.id AS identity, identities.user, identities.provider,
+                sign_ins.auth_time, identities.id AS identity, identities.owner, identities.provider,
                 identities.issuer, identities.subject, identities.display_name, identities.email
              FROM sessions JOIN sign_ins ON sign_ins.id = sessions.sign_in
-                JOIN identities ON identities.id = sign_ins.identity JOIN users ON users.id = identities.user
+                JOIN identities ON identities.id = sign_ins.identity JOIN users ON users.id = identities.owner
              WHERE sessions.token = $1 AND sign_ins.revoked IS NULL AND users.revoked IS NULL",
         )
         .bind(&token[..])
         .fetch_optional(&self.0.reader)
         .await?;
         let Some(row) = row else { return Ok(Read::Nobody) };
-        let (user, identity) = (parsed(&row, "user")?, parsed(&row, "identity")?);
+        let (user, identity) = (parsed(&row, "owner")?, parsed(&row, "identity")?);
         let access = self.access(user, identity).await?;
         let mut held = access.iter().flat_map(|access| &access.held);
         let strength = held.any(|held| held.opening.asks_strength()).then(|| strength(&row)).transpose()?;
@@ -228,10 +237,7 @@ impl Store {
     /// What an identity has, and had, in each app.
     async fn access(&self, user: UserId, identity: IdentityId) -> Result<Box<[Access]>, Error> {
         let accounts = self.accounts_of(user).await?;
-        let rows = query("SELECT * FROM grants WHERE identity = $1 ORDER BY app, until")
-            .bind(identity.to_string())
-            .fetch_all(&self.0.reader)
-            .await?;
+        let rows = query(GRANTS_OF).bind(identity.to_string()).fetch_all(&self.0.reader).await?;
         let mut apps: BTreeMap<AppName, Vec<Held>> = BTreeMap::new();
         for row in &rows {
             let (grant, policy) = (grant(row)?, row.try_get::<&str, _>("policy")?);
@@ -252,7 +258,7 @@ impl Store {
     }
 
     async fn accounts_of(&self, user: UserId) -> Result<BTreeMap<TargetName, Account>, Error> {
-        let rows = query("SELECT target, seen, desired, open, stuck FROM accounts WHERE user = $1")
+        let rows = query("SELECT target, seen, desired, open, stuck FROM accounts WHERE owner = $1")
             .bind(user.to_string())
             .fetch_all(&self.0.reader)
             .await?;
@@ -260,10 +266,10 @@ impl Store {
             .map(|row| {
                 let active = matches!(json::<Desired>(row, "desired")?, Desired::Active(_));
                 let account = match json::<Actual>(row, "seen")? {
-                    Actual::Present(seen) if active && row.try_get("open")? => {
+                    Actual::Present(seen) if active && flag(row, "open")? => {
                         Account::Ready(seen.native_id.into())
                     }
-                    _ if row.try_get("stuck")? => Account::Stuck,
+                    _ if flag(row, "stuck")? => Account::Stuck,
                     _ => Account::Preparing,
                 };
                 Ok((parsed(row, "target")?, account))
@@ -287,7 +293,7 @@ impl Store {
         let rows = query(
             "SELECT sign_ins.id, sign_ins.created, sign_ins.until, sign_ins.revoked,
                 identities.subject || '@' || identities.provider AS person,
-                (SELECT json_group_array(host) FROM sessions WHERE sessions.sign_in = sign_ins.id) AS hosts
+                (SELECT string_agg(host, ' ' ORDER BY host) FROM sessions WHERE sessions.sign_in = sign_ins.id) AS hosts
              FROM sign_ins JOIN identities ON identities.id = sign_ins.identity
              WHERE sign_ins.until > $1 AND coalesce(sign_ins.revoked, sign_ins.until) > $1
              ORDER BY sign_ins.created DESC",
@@ -297,10 +303,11 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
+                let hosts: Option<String> = row.try_get("hosts")?;
                 Ok(SessionRow {
                     id: parsed(row, "id")?,
                     person: row.try_get("person")?,
-                    hosts: json(row, "hosts")?,
+                    hosts: hosts.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
                     created: time(row, "created")?,
                     until: time(row, "until")?,
                     revoked: maybe_time(row, "revoked")?,
@@ -310,7 +317,7 @@ impl Store {
     }
 }
 
-fn strength(row: &SqliteRow) -> Result<Strength, Error> {
+fn strength(row: &AnyRow) -> Result<Strength, Error> {
     let acr: Option<String> = row.try_get("acr")?;
     Ok(Strength { acr, amr: json(row, "amr")?, auth_time: maybe_time(row, "auth_time")? })
 }

@@ -1,12 +1,12 @@
 //! Accounts as operators see them.
 
 use super::accounts::Origin;
-use super::{Error, Store, json, maybe_time, parsed};
+use super::{Error, Store, count, flag, json, maybe_time, parsed};
 use crate::account::{Actual, Candidate, Desired};
 use crate::names::{AccountId, TargetName};
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// An account as operators see it.
@@ -48,8 +48,9 @@ impl Store {
     /// All accounts, by target and person.
     pub async fn all_accounts(&self) -> Result<Vec<AccountRow>, Error> {
         let rows = query(
-            "SELECT accounts.*, (SELECT subject || '@' || provider FROM identities
-                WHERE identities.user = accounts.user ORDER BY identities.id LIMIT 1) AS person
+            "SELECT id, target, external_id, desired, settled, version, stuck, candidates, origin, seen, due, attempts, failing,
+                failure, delete_at, narrowed, coalesce((SELECT subject || '@' || provider FROM identities
+                WHERE identities.owner = accounts.owner ORDER BY identities.id LIMIT 1), '') AS person
              FROM accounts ORDER BY target, person",
         )
         .fetch_all(&self.0.reader)
@@ -58,7 +59,7 @@ impl Store {
     }
 }
 
-fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
+fn account_row(row: &AnyRow) -> Result<AccountRow, Error> {
     let desired: Desired = json(row, "desired")?;
     let settled = row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?;
     let candidates: Option<Vec<Candidate>> = row
@@ -66,8 +67,8 @@ fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
         .map(|candidates| serde_json::from_str(&candidates))
         .transpose()?;
     let state = match (&desired, settled) {
-        _ if row.try_get("stuck")? && candidates.is_some() => "undecided",
-        _ if row.try_get("stuck")? => "stuck",
+        _ if flag(row, "stuck")? && candidates.is_some() => "undecided",
+        _ if flag(row, "stuck")? => "stuck",
         (Desired::Active(_), true) => "active",
         (Desired::Active(_), false) => "preparing",
         (Desired::Disabled(_), true) => "disabled",
@@ -85,7 +86,7 @@ fn account_row(row: &SqliteRow) -> Result<AccountRow, Error> {
         desired,
         seen: json(row, "seen")?,
         due: maybe_time(row, "due")?,
-        attempts: row.try_get("attempts")?,
+        attempts: count(row, "attempts")?,
         failing: maybe_time(row, "failing")?,
         failure: row.try_get("failure")?,
         candidates: candidates.unwrap_or_default(),

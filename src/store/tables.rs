@@ -1,26 +1,39 @@
 //! The tables, as one version after the other made them.
 
+use super::dialect::Dialect;
 use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
+/// What a version did, in SQLite and in PostgreSQL: its number, its name, and its statements.
+type Version = (i64, &'static str, &'static str);
+
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const SQLITE: [Version; 4] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
+    (4, "replicas", include_str!("migrations/0004_replicas.sqlite.sql")),
 ];
 
+/// The same; it begins with the version that made replicas possible.
+const POSTGRES: [Version; 1] = [(4, "replicas", include_str!("migrations/0004_replicas.postgres.sql"))];
+
 /// Brings a store up to date.
-pub(super) fn migrator() -> Migrator {
-    up_to(MIGRATIONS.len())
+pub(super) fn migrator(dialect: Dialect) -> Migrator {
+    match dialect {
+        Dialect::Sqlite => of(&SQLITE),
+        Dialect::Postgres => of(&POSTGRES),
+    }
 }
 
-/// The first so many of them.
-fn up_to(count: usize) -> Migrator {
-    let migration = |(number, name, sql): &(i64, &'static str, &'static str)| {
+fn of(versions: &[Version]) -> Migrator {
+    let migration = |(number, name, sql): &Version| {
         Migration::new(*number, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
     };
-    Migrator::with_migrations(MIGRATIONS.iter().take(count).map(migration).collect())
+    let mut migrator = Migrator::with_migrations(versions.iter().map(migration).collect());
+    // During an upgrade, replicas of the version before may start beside newer ones.
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 #[cfg(test)]
@@ -28,7 +41,7 @@ mod tests {
     use super::*;
     use crate::account::{Renew, Strength};
     use crate::seal::{Sealer, random_text};
-    use crate::store::{Store, token_hash};
+    use crate::store::{Place, Store, token_hash};
     use jiff::Timestamp;
     use sqlx::query;
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -52,7 +65,7 @@ mod tests {
         let path = folder.path().join("guestpass.db");
         let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
-        up_to(1).run(&pool).await.unwrap();
+        of(&SQLITE[..1]).run(&pool).await.unwrap();
         sqlx::raw_sql(BEFORE).execute(&pool).await.unwrap();
         query(
             "INSERT INTO sessions VALUES ('0198f0e0-0000-7000-8000-000000000006',
@@ -65,7 +78,7 @@ mod tests {
         pool.close().await;
 
         let sealer = Sealer::from_master(&random_text()).unwrap();
-        let store = Store::open(&path, sealer, Timestamp::UNIX_EPOCH).await.unwrap();
+        let store = Store::open(Place::Sqlite(path), sealer, Timestamp::UNIX_EPOCH).await.unwrap();
         let session = store.session(&token_hash("a-token")).await.unwrap().unwrap();
         let held = &session.access[0].held[0];
         assert_eq!((held.role().as_str(), held.until), ("reader", Timestamp::from_second(9).unwrap()));

@@ -6,7 +6,7 @@ use crate::names::{IdentityId, ProviderName, UserId, VaultId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// A person.
@@ -49,7 +49,9 @@ pub struct Identity {
 macro_rules! identity {
     ($rest:literal) => {
         concat!(
-            "SELECT identities.*, users.revoked FROM identities JOIN users ON users.id = identities.user",
+            "SELECT identities.id, identities.owner, identities.provider, identities.issuer, identities.subject,
+                identities.display_name, identities.email, identities.claims, identities.confirmed, users.revoked
+             FROM identities JOIN users ON users.id = identities.owner",
             $rest
         )
     };
@@ -57,12 +59,12 @@ macro_rules! identity {
 
 /// All identities of the people from one id to another, oldest first.
 pub(super) const IDENTITIES_BETWEEN: &str =
-    identity!(" WHERE identities.user BETWEEN $1 AND $2 ORDER BY identities.id");
+    identity!(" WHERE identities.owner BETWEEN $1 AND $2 ORDER BY identities.id");
 
-pub(super) fn identity(row: &SqliteRow) -> Result<Identity, Error> {
+pub(super) fn identity(row: &AnyRow) -> Result<Identity, Error> {
     Ok(Identity {
         id: parsed(row, "id")?,
-        user: parsed(row, "user")?,
+        user: parsed(row, "owner")?,
         provider: parsed(row, "provider")?,
         subject: Subject { issuer: row.try_get("issuer")?, sub: row.try_get("subject")? },
         display_name: row.try_get("display_name")?,
@@ -76,6 +78,7 @@ pub(super) fn identity(row: &SqliteRow) -> Result<Identity, Error> {
 impl Tx {
     /// The person with this id.
     pub async fn user(&mut self, id: UserId) -> Result<Option<User>, Error> {
+        self.lock(id).await?;
         let row = query("SELECT id, vault, revoked FROM users WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&mut *self.inner)
@@ -92,6 +95,17 @@ impl Tx {
 
     /// The identity of `subject`, if anybody came with it before.
     pub async fn identity_of(&mut self, subject: &Subject) -> Result<Option<Identity>, Error> {
+        // Whoever comes for the first time has no row yet that could be locked.
+        let name = format!("identity {} {}", subject.issuer, subject.sub);
+        self.store.lock(&mut self.inner, &name).await?;
+        match self.read_identity(subject).await? {
+            // What was read before the lock may be old.
+            Some(found) if self.lock(found.user).await? => self.read_identity(subject).await,
+            found => Ok(found),
+        }
+    }
+
+    async fn read_identity(&mut self, subject: &Subject) -> Result<Option<Identity>, Error> {
         let row = query(identity!(" WHERE identities.issuer = $1 AND identities.subject = $2"))
             .bind(&subject.issuer)
             .bind(&subject.sub)
@@ -102,7 +116,8 @@ impl Tx {
 
     /// All identities of a person, oldest first.
     pub async fn identities(&mut self, user: UserId) -> Result<Vec<Identity>, Error> {
-        let rows = query(identity!(" WHERE identities.user = $1 ORDER BY identities.id"))
+        self.lock(user).await?;
+        let rows = query(identity!(" WHERE identities.owner = $1 ORDER BY identities.id"))
             .bind(user.to_string())
             .fetch_all(&mut *self.inner)
             .await?;
@@ -126,7 +141,7 @@ impl Tx {
     pub async fn save_identity(&mut self, user: UserId, claims: &Claims) -> Result<IdentityId, Error> {
         let set = claims.set();
         let row = query(
-            "INSERT INTO identities (id, user, provider, issuer, subject, display_name, email, claims, confirmed)
+            "INSERT INTO identities (id, owner, provider, issuer, subject, display_name, email, claims, confirmed)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (issuer, subject) DO UPDATE SET provider = $3, display_name = $6, email = $7, claims = $8, confirmed = $9
              RETURNING id",
@@ -169,7 +184,7 @@ impl Store {
 
     /// The identities of one person, oldest first.
     pub async fn identities(&self, user: UserId) -> Result<Vec<Identity>, Error> {
-        let rows = query(identity!(" WHERE identities.user = $1 ORDER BY identities.id"))
+        let rows = query(identity!(" WHERE identities.owner = $1 ORDER BY identities.id"))
             .bind(user.to_string())
             .fetch_all(&self.0.reader)
             .await?;

@@ -2,13 +2,13 @@
 
 use super::accounts::{Origin, Verdict};
 use super::claims::note_failure;
-use super::{Error, Store, Tx, json, maybe_time, parsed, time};
+use super::{Error, Store, Tx, count, flag, json, maybe_time, parsed, time};
 use crate::account::{Actual, Candidate, Change, Desired, Step};
 use crate::audit::{Actor, Entry, Event};
 use crate::names::{AccountId, TargetName, UserId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// An account whose settled version lags behind, claimed by one worker for the length of a lease.
@@ -96,10 +96,10 @@ pub struct Failure {
     pub candidates: Vec<Candidate>,
 }
 
-pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
+pub(super) fn due(row: &AnyRow) -> Result<Due, Error> {
     Ok(Due {
         id: parsed(row, "id")?,
-        user: parsed(row, "user")?,
+        user: parsed(row, "owner")?,
         target: parsed(row, "target")?,
         external_id: row.try_get("external_id")?,
         seen: json(row, "seen")?,
@@ -108,8 +108,8 @@ pub(super) fn due(row: &SqliteRow) -> Result<Due, Error> {
         settled: row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?,
         epoch: row.try_get("epoch")?,
         lease_until: time(row, "lease")?,
-        attempts: row.try_get("attempts")?,
-        stuck: row.try_get("stuck")?,
+        attempts: count(row, "attempts")?,
+        stuck: flag(row, "stuck")?,
         origin: parsed(row, "origin")?,
         verdict: row.try_get::<Option<String>, _>("link")?.map(|link| match link.as_str() {
             "" => Verdict::Create,
@@ -142,17 +142,18 @@ impl Store {
             return Ok(true);
         }
         let mut tx = self.begin(now).await?;
+        tx.lock(due.user).await?;
         let row = query(
             "UPDATE accounts SET seen = $3, looked = $4, unsure = 0, candidates = NULL,
-                origin = coalesce($8, origin), link = iif($8 IS NULL, link, NULL),
-                settled = CASE WHEN $5 THEN $6 ELSE settled END,
-                open = CASE WHEN $5 AND version = $6 THEN $7 ELSE open AND $7 END,
-                due = CASE WHEN $5 AND version = $6 THEN NULL WHEN $5 THEN $4 ELSE due END,
-                lease = CASE WHEN $5 THEN 0 ELSE lease END,
-                attempts = CASE WHEN $5 THEN 0 ELSE attempts END,
-                stuck = CASE WHEN $5 THEN 0 ELSE stuck END,
-                failing = CASE WHEN $5 THEN NULL ELSE failing END,
-                failure = CASE WHEN $5 THEN NULL ELSE failure END
+                origin = coalesce($8, origin), link = CASE WHEN $8 IS NULL THEN link ELSE NULL END,
+                settled = CASE WHEN $5 = 1 THEN $6 ELSE settled END,
+                open = CASE WHEN $5 = 1 AND version = $6 THEN $7 ELSE open * $7 END,
+                due = CASE WHEN $5 = 1 AND version = $6 THEN NULL WHEN $5 = 1 THEN $4 ELSE due END,
+                lease = CASE WHEN $5 = 1 THEN 0 ELSE lease END,
+                attempts = CASE WHEN $5 = 1 THEN 0 ELSE attempts END,
+                stuck = CASE WHEN $5 = 1 THEN 0 ELSE stuck END,
+                failing = CASE WHEN $5 = 1 THEN NULL ELSE failing END,
+                failure = CASE WHEN $5 = 1 THEN NULL ELSE failure END
              WHERE id = $1 AND epoch = $2
              RETURNING version, settled",
         )
@@ -160,9 +161,9 @@ impl Store {
         .bind(due.epoch)
         .bind(serde_json::to_string(&look.seen)?)
         .bind(now.as_microsecond())
-        .bind(look.settled)
+        .bind(i64::from(look.settled))
         .bind(due.version)
-        .bind(active)
+        .bind(i64::from(active))
         .bind(look.origin(due))
         .fetch_optional(&mut *tx.inner)
         .await?;
@@ -190,13 +191,14 @@ impl Store {
             return self.bookkeep().failed(due, failure, now).await;
         }
         let mut tx = self.begin(now).await?;
+        tx.lock(due.user).await?;
         // Whoever reads that it is stuck reads why.
         if !note_failure(&mut *tx.inner, due, failure, now).await? {
             return Ok(false);
         }
         query("UPDATE accounts SET stuck = $2 WHERE id = $1")
             .bind(due.id.to_string())
-            .bind(failure.stuck)
+            .bind(i64::from(failure.stuck))
             .execute(&mut *tx.inner)
             .await?;
         let event = Event::AccountStuck { account: due.id, target: due.target.clone(), stuck: failure.stuck };
@@ -207,14 +209,12 @@ impl Store {
 
     /// Whether the account of this id in its target is that of another row than `due`.
     pub async fn is_taken(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
-        let row = query(
-            "SELECT 1 FROM accounts WHERE target = $1 AND id <> $2 AND seen ->> 'native_id' = $3 LIMIT 1",
-        )
-        .bind(due.target.as_str())
-        .bind(due.id.to_string())
-        .bind(native_id)
-        .fetch_optional(&self.0.reader)
-        .await?;
+        let row = query("SELECT 1 FROM accounts WHERE target = $1 AND id <> $2 AND native_id = $3 LIMIT 1")
+            .bind(due.target.as_str())
+            .bind(due.id.to_string())
+            .bind(native_id)
+            .fetch_optional(&self.0.reader)
+            .await?;
         Ok(row.is_some())
     }
 
@@ -237,7 +237,7 @@ impl Store {
                 UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 1 AND due > $2
                 UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 2 AND due > $2
                 UNION ALL SELECT min(due) FROM accounts WHERE target = $1 AND rank = 3 AND due > $2
-                UNION ALL SELECT min(lease) FROM accounts WHERE target = $1 AND lease > 0 AND lease > $2 AND due IS NOT NULL)",
+                UNION ALL SELECT min(lease) FROM accounts WHERE target = $1 AND lease > 0 AND lease > $2 AND due IS NOT NULL) AS moments",
         )
         .bind(target.as_str())
         .bind(now.as_microsecond())

@@ -126,7 +126,7 @@ async fn each_request_leaves_a_line_and_no_line_holds_a_secret() {
     assert_eq!((&ours["decision"], &ours["status"]), (&"ours".into(), &303.into()), "{ours}");
 
     assert_eq!(process.stop().await, 0);
-    let logs = std::fs::read_to_string(site.folder().join("log")).unwrap();
+    let logs = std::fs::read_to_string(site.folder().join("guestpass.log")).unwrap();
     assert!(logs.contains("TRACE"), "it told less than it could");
     for (name, text) in [("access.log", log(&site)), ("log", logs)] {
         for secret in &secrets {

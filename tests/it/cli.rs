@@ -205,8 +205,11 @@ async fn operators_see_and_change_what_the_running_gateway_has() {
 }
 
 #[tokio::test]
-async fn a_second_gateway_on_the_same_store_refuses() {
+async fn a_second_gateway_on_the_same_file_refuses() {
     let site = Site::new(Clock::system()).await;
+    if site.database.file().is_none() {
+        return;
+    }
     let process = Process::serve(&site).await;
     let config = std::fs::read_to_string(site.config()).unwrap();
     site.write("other.yaml", &config.replace(&format!("listen: {}", site.front), "listen: 127.0.0.1:0"));

@@ -103,9 +103,11 @@ async fn diff_tells_of_everybody_who_loses_gains_or_has_something_else_and_when(
         .find(|one| one["turn"] == "changes" && one["app"] == "notes");
     assert_eq!(change.unwrap()["details"].as_array().unwrap().len(), 3, "{told}");
 
-    std::fs::remove_file(site.folder().join("guestpass.db")).unwrap();
-    let nobody = diff(&other, &[]).await;
-    assert!(nobody.code == 2 && nobody.err.contains("who is known?"), "{nobody:?}");
+    if let Some(file) = site.database.file() {
+        std::fs::remove_file(file).unwrap();
+        let nobody = diff(&other, &[]).await;
+        assert!(nobody.code == 2 && nobody.err.contains("who is known?"), "{nobody:?}");
+    }
     site.write("next.yaml", "version: 2\n");
     assert_eq!(diff(&site.folder().join("next.yaml").display().to_string(), &[]).await.code, 2);
 }

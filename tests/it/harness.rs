@@ -1,6 +1,7 @@
 //! guestpass with everything around it, in one test: `House::open`, what is to be shown, `finish`.
 
 mod counterpart;
+mod database;
 mod frames;
 mod hand;
 mod operator;
@@ -8,14 +9,17 @@ mod process;
 mod raw;
 mod site;
 mod tls;
+mod valve;
 
 pub(crate) use counterpart::{Mood, next, reserve};
+pub(crate) use database::Deed;
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::Hand;
 pub(crate) use process::{Process, guestpass};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
 pub(crate) use tls::{Authority, Pair};
+pub(crate) use valve::Flow;
 
 use guestpass::app::App;
 use guestpass::clock::Clock;
@@ -32,7 +36,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 /// How long background work may take, in real time.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// How often files are looked at here.
 const LOOK_EVERY: Duration = Duration::from_millis(80);

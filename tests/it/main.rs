@@ -25,6 +25,7 @@ mod policy_change;
 mod provisioning;
 mod raw;
 mod reload;
+mod replicas;
 mod sign_in;
 mod sockets;
 mod wildcard;

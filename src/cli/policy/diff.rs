@@ -7,7 +7,7 @@ use crate::cli::{At, wait_for};
 use crate::clock::Clock;
 use crate::config::{Policies, whereabouts};
 use crate::lifecycle::compare::{Comparison, Known, Side};
-use crate::store::{Holder, Reading};
+use crate::store::{Holder, Place, Reading};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
@@ -82,8 +82,10 @@ async fn known(config: &Path) -> anyhow::Result<Vec<Known>> {
         }
     }
     let store = whereabouts(config)?.store;
-    if !store.exists() {
-        anyhow::bail!("no gateway runs, and there is no store at {}; who is known?", store.display());
+    if let Place::Sqlite(path) = &store
+        && !path.exists()
+    {
+        anyhow::bail!("no gateway runs, and there is no store at {store}; who is known?");
     }
     let reading = Reading::open(&store).await?;
     loop {

@@ -48,6 +48,14 @@ impl Process {
         Self::start(site, command).await
     }
 
+    /// Another one, by another configuration in the folder of `site`, whose files have its name.
+    pub(super) async fn serve_also(site: &Site, name: &str) -> Self {
+        let mut command = command(env!("CARGO_BIN_EXE_guestpass"));
+        let config = site.folder().join(name).with_extension("yaml");
+        command.arg("serve").arg("--config").arg(config).env("RUST_LOG", "info");
+        Self::start_as(site, name, command).await
+    }
+
     /// The same where no file may grow beyond so many KiB, as on a disk that is full.
     pub(crate) async fn serve_within(site: &Site, kib: u32) -> Self {
         let mut command = command("bash");
@@ -57,12 +65,16 @@ impl Process {
         Self::start(site, command).await
     }
 
-    async fn start(site: &Site, mut command: Command) -> Self {
-        let logs = site.folder().join("log");
+    async fn start(site: &Site, command: Command) -> Self {
+        Self::start_as(site, "guestpass", command).await
+    }
+
+    async fn start_as(site: &Site, name: &str, mut command: Command) -> Self {
+        let logs = site.folder().join(name).with_extension("log");
         let log = File::options().create(true).append(true).open(&logs).unwrap();
         let child = command.stdout(log.try_clone().unwrap()).stderr(Stdio::from(log)).spawn().unwrap();
         let mut process = Self { child, logs };
-        while UnixStream::connect(site.folder().join("guestpass.sock")).await.is_err() {
+        while UnixStream::connect(site.folder().join(name).with_extension("sock")).await.is_err() {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "it does not start: {}", process.log());
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,8 +1,11 @@
 //! Everything around guestpass: its files in a folder, the provider, Notes, an app that echoes.
 
 use super::counterpart::{Counterpart, reserve};
+use super::database::Database;
 use super::hand::Hand;
 use super::operator::Operator;
+use super::process::Process;
+use super::valve::Valve;
 use axum::Router;
 use axum::extract::Request;
 use guestpass::clock::Clock;
@@ -19,6 +22,7 @@ use tokio::net::TcpSocket;
 /// What guestpass needs to run, and who it speaks to. Everything is up.
 pub(crate) struct Site {
     folder: TempDir,
+    pub(crate) database: Database,
     pub(crate) clock: Clock,
     /// Where guestpass listens once it is started.
     pub(crate) front: SocketAddr,
@@ -42,9 +46,25 @@ pub(crate) struct Site {
     pub(crate) scim_token: String,
 }
 
+/// A gateway beside the first.
+pub(crate) struct Replica {
+    pub(crate) process: Process,
+    pub(crate) front: SocketAddr,
+    socket: PathBuf,
+    _reserved: [TcpSocket; 2],
+}
+
+impl Replica {
+    /// Whoever has its socket.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::at(&self.socket)
+    }
+}
+
 impl Site {
     pub(crate) async fn new(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(folder.path()).await;
         let (reserved, front) = reserve();
         let (reserved_too, operations) = reserve();
         let (provider, pages) = (Counterpart::new(), Counterpart::new());
@@ -74,6 +94,7 @@ impl Site {
             provider_url: url("login", provider.address),
             client_secret: random_text(),
             folder,
+            database,
             clock,
             front,
             _front: reserved,
@@ -105,6 +126,29 @@ impl Site {
 
     pub(crate) fn config(&self) -> PathBuf {
         self.folder().join("guestpass.yaml")
+    }
+
+    /// A second gateway on the same store, for the same people.
+    pub(crate) async fn replica(&self) -> Replica {
+        let (reserved, front) = reserve();
+        let (reserved_too, operations) = reserve();
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let text = text
+            .replace(&format!("listen: {}", self.front), &format!("listen: {front}"))
+            .replace(&format!("operations: {}", self.operations), &format!("operations: {operations}"));
+        self.write("replica.yaml", &format!("{text}admin: replica.sock\n"));
+        let process = Process::serve_also(self, "replica").await;
+        let socket = self.folder().join("replica.sock");
+        Replica { process, front, socket, _reserved: [reserved, reserved_too] }
+    }
+
+    /// Puts something between guestpass and its database.
+    pub(crate) fn behind_a_valve(&self) -> Valve {
+        let url: url::Url = self.database.setting().trim_matches('"').parse().unwrap();
+        let server = SocketAddr::from(([127, 0, 0, 1], url.port().unwrap()));
+        let valve = Valve::before(server);
+        self.change("guestpass.yaml", &server.to_string(), &valve.address.to_string());
+        valve
     }
 
     /// Whoever has the operators' socket.
@@ -202,12 +246,13 @@ impl Site {
 
     fn configuration(&self) -> String {
         let Self { front, operations, access_url, provider_url, pages, scim, echo, .. } = self;
+        let store = self.database.setting();
         let (pages, scim, echo) = (pages.address, scim.address, echo.address);
         format!(
             r#"url: {access_url}
 listen: {front}
 operations: {operations}
-store: sqlite:guestpass.db
+store: {store}
 key: "${{file:key}}"
 workers: 2
 lapse: 30d

@@ -1,0 +1,74 @@
+//! A pipe to a server that can be shut and stopped up.
+
+use super::counterpart::reserve;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Open,
+    /// Connections are accepted and kept; nothing goes through.
+    Stopped,
+    /// Connections are broken, and new ones too.
+    Shut,
+}
+
+/// Whoever connects to it reaches the server behind it. What is connected ends with it.
+pub(crate) struct Valve {
+    flow: watch::Sender<Flow>,
+    pub(crate) address: SocketAddr,
+    _reserved: TcpSocket,
+}
+
+impl Valve {
+    pub(crate) fn before(server: SocketAddr) -> Self {
+        let (reserved, address) = reserve();
+        let flow = watch::Sender::new(Flow::Open);
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (listener, flows) = (TcpListener::from_std(listener).unwrap(), flow.subscribe());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server, flows.clone()));
+            }
+        });
+        Self { flow, address, _reserved: reserved }
+    }
+
+    pub(crate) fn is(&self, flow: Flow) {
+        self.flow.send_replace(flow);
+    }
+}
+
+async fn pass(client: TcpStream, server: SocketAddr, mut flow: watch::Receiver<Flow>) {
+    if *flow.borrow() == Flow::Shut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let there = copy(from_client, to_server, flow.clone());
+    let back = copy(from_server, to_client, flow.clone());
+    tokio::select! {
+        () = there => {}
+        () = back => {}
+        _ = flow.wait_for(|flow| *flow == Flow::Shut) => {}
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    mut flow: watch::Receiver<Flow>,
+) {
+    let mut bytes = vec![0; 16_384];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        if flow.wait_for(|flow| *flow == Flow::Open).await.is_err()
+            || to.write_all(&bytes[..count]).await.is_err()
+        {
+            return;
+        }
+    }
+}

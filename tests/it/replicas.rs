@@ -1,0 +1,176 @@
+//! Several gateways on one PostgreSQL database: what one ends all end, and none is missed. Played where
+//! `GUESTPASS_TEST_STORE` names one: `./scripts/with-postgres cargo test --test it`.
+
+use crate::harness::{ADA, CARLA, Flow, Hand, Process, Site, soon};
+use futures_util::future::join_all;
+use guestpass::clock::Clock;
+use http::Method;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How soon what one replica ends is over at another: ours are built for debugging, and share their cores with other tests.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// A place with a database that replicas share, or `None` where there is none.
+async fn shared() -> Option<Site> {
+    let site = Site::new(Clock::system()).await;
+    let is_shared = site.database.file().is_none();
+    if !is_shared {
+        eprintln!("left out: replicas share a PostgreSQL database, and GUESTPASS_TEST_STORE names none");
+    }
+    is_shared.then_some(site)
+}
+
+/// Somebody signs in to Notes at the first replica; what their browser shows the app from then on.
+async fn signed_in(site: &Site, person: &str) -> String {
+    let mut hand = Hand::new();
+    let (asked, _) = hand.follow(&site.notes_url, &site.provider_url).await;
+    let back = hand.choose(&asked, person).await;
+    hand.follow(&back, "nowhere").await;
+    let cookies = hand.cookies_at(&site.notes_url).iter().map(|(name, value)| format!("{name}={value}"));
+    cookies.collect::<Vec<_>>().join("; ")
+}
+
+/// What a script with these cookies gets from Notes at the replica that listens at `address`.
+async fn knocks(site: &Site, address: SocketAddr, cookies: &str) -> (u16, String) {
+    let host = site.notes_url.strip_prefix("http://").unwrap();
+    let asked = reqwest::Client::new()
+        .get(format!("http://{address}/"))
+        .header("host", host)
+        .header("cookie", cookies)
+        .header("accept", "application/json");
+    let answer = asked.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let problem: serde_json::Value = answer.json().await.unwrap_or_default();
+    (status, problem["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn what_one_replica_ends_is_over_at_the_other_at_once() {
+    let Some(site) = shared().await else { return };
+    let (first, second) = (Process::serve(&site).await, site.replica().await);
+    for operator in [site.operator(), second.operator()] {
+        let cookies = signed_in(&site, CARLA).await;
+        for front in [site.front, second.front] {
+            assert_eq!(knocks(&site, front, &cookies).await.0, 200);
+        }
+        operator.orders("/people/c-17@demo/revoke", json!({})).await;
+        let ended = Instant::now();
+        for front in [site.front, second.front] {
+            while knocks(&site, front, &cookies).await.0 == 200 {
+                assert!(ended.elapsed() < AT_ONCE, "still in at {front}");
+            }
+        }
+        operator.orders("/people/c-17@demo/restore", json!({})).await;
+        assert_eq!(knocks(&site, second.front, &cookies).await.0, 401, "a session that was ended stays so");
+    }
+    assert_eq!((first.stop().await, second.process.stop().await), (0, 0));
+}
+
+#[tokio::test]
+async fn somebody_who_comes_to_all_replicas_at_once_is_one_person_with_one_account() {
+    let Some(site) = shared().await else { return };
+    let (first, second) = (Process::serve(&site).await, site.replica().await);
+    join_all((0..8).map(|_| signed_in(&site, ADA))).await;
+    let accounts = second.operator().asks("/accounts").await;
+    assert_eq!(accounts.as_array().unwrap().len(), 1, "{accounts}");
+    let people = second.operator().asks("/people").await;
+    assert_eq!(people.as_array().unwrap().len(), 1, "{people}");
+    let made = site.scim.seen().into_iter();
+    let made = made.filter(|(method, path)| *method == Method::POST && path.ends_with("/Users"));
+    assert_eq!(made.count(), 1);
+    first.kill().await;
+    second.process.kill().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_killed_takes_no_session_and_no_work_with_it() {
+    let Some(site) = shared().await else { return };
+    let first = Process::serve(&site).await;
+    soon(|| async { first.log().contains("this replica leads").then_some(()) }).await;
+    let second = site.replica().await;
+    let cookies = signed_in(&site, CARLA).await;
+    // The one that leads is in the middle of it.
+    site.scim.down().await;
+    site.operator().orders("/people/c-17@demo/revoke", json!({})).await;
+    let kept = signed_in(&site, ADA).await;
+    first.kill().await;
+    site.scim.up();
+    soon(|| async {
+        let accounts = site.notes.accounts().await.unwrap();
+        let open = accounts.iter().filter(|account| account.active).count();
+        ((accounts.len(), open) == (2, 1)).then_some(())
+    })
+    .await;
+    assert_eq!(
+        knocks(&site, second.front, &cookies).await.0,
+        401,
+        "a session that was ended is over everywhere"
+    );
+    soon(|| async { (knocks(&site, second.front, &kept).await.0 == 200).then_some(()) }).await;
+    second.process.kill().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
+    let Some(site) = shared().await else { return };
+    let valve = site.behind_a_valve();
+    site.change("guestpass.yaml", "session: { length: 400d }", "session: { length: 400d, recheck: 3s }");
+    let process = Process::serve(&site).await;
+    let warm = signed_in(&site, CARLA).await;
+    let cold = signed_in(&site, ADA).await;
+    for flow in [Flow::Shut, Flow::Stopped] {
+        assert_eq!(knocks(&site, site.front, &warm).await.0, 200);
+        valve.is(flow);
+        // For as long as it is believed what is in memory.
+        assert_eq!(knocks(&site, site.front, &warm).await.0, 200, "{flow:?}");
+        soon(|| async { (knocks(&site, site.front, &warm).await.0 != 200).then_some(()) }).await;
+        for cookies in [&warm, &cold] {
+            let asked = Instant::now();
+            assert_eq!(
+                knocks(&site, site.front, cookies).await,
+                (503, "store_unavailable".to_owned()),
+                "{flow:?}"
+            );
+            assert!(asked.elapsed() < Duration::from_secs(10), "{flow:?}: {:?}", asked.elapsed());
+        }
+        assert_eq!(site.watched("/readyz").await.0, 503, "{flow:?}");
+        assert_eq!(site.watched("/livez").await.0, 200, "{flow:?}");
+        valve.is(Flow::Open);
+        for cookies in [&warm, &cold] {
+            soon(|| async { (knocks(&site, site.front, cookies).await.0 == 200).then_some(()) }).await;
+        }
+    }
+    // What was written meanwhile is heard of: nothing stays believed.
+    site.operator().orders("/people/c-17@demo/revoke", json!({})).await;
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(knocks(&site, site.front, &warm).await.0, 401);
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn the_password_of_the_database_is_changed_without_a_restart() {
+    let Some(site) = shared().await else { return };
+    let role = format!("r_{}", site.front.port());
+    site.database.says(&format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'the first'")).await;
+    let mut url: url::Url = site.database.setting().trim_matches('"').parse().unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(None).unwrap();
+    let setting = format!("\"{url}\"\nstore-password: \"${{file:db-password}}\"");
+    site.change("guestpass.yaml", &site.database.setting(), &setting);
+    site.write("db-password", "the first");
+    let process = Process::serve(&site).await;
+    let cookies = signed_in(&site, CARLA).await;
+    site.database.says(&format!("ALTER ROLE {role} PASSWORD 'the second'")).await;
+    site.write("db-password", "the second");
+    soon(|| async { process.log().contains("configuration reloaded").then_some(()) }).await;
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+    site.database.says(&end).await;
+    soon(|| async { (knocks(&site, site.front, &cookies).await.0 == 200).then_some(()) }).await;
+    soon(|| async { process.log().contains("are heard again").then_some(()) }).await;
+    assert!(!signed_in(&site, ADA).await.is_empty());
+    assert!(!process.log().contains("the first") && !process.log().contains("the second"));
+    process.kill().await;
+}

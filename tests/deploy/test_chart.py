@@ -12,8 +12,9 @@ import kubernetes_validate
 import yaml
 
 from chart import CHART, FOUR, GUESTPASS, HERE, ROOT, UPDATE, VALUES, Refused, helm, objects, render
-from laid_out import certificate, configuration, lay_out
+from laid_out import certificate, lay_out
 from readme import readme
+from running import Gateway, ask
 
 CUSTOM = ("gateway.networking.k8s.io/", "monitoring.coreos.com/", "traefik.io/")
 
@@ -211,55 +212,12 @@ class Agreement(unittest.TestCase):
 
 class Running(unittest.TestCase):
     def test_four_values_make_a_gateway_that_is_ready_and_says_its_key(self):
-        with tempfile.TemporaryDirectory() as folder:
-            config = lay_out(objects(render(**FOUR)), Path(folder))
-            said = configuration(config)
-            ports = {"listen": free_port(), "operations": free_port()}
-            text = config.read_text().replace(said["listen"][0], f"127.0.0.1:{ports['listen']}")
-            text = text.replace(said["operations"], f"127.0.0.1:{ports['operations']}").replace("announce: 10s", "announce: 0s")
-            config.write_text(text)
-            gateway = subprocess.Popen([GUESTPASS, "serve", "--json-logs", "--config", config],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            try:
-                self.assertEqual(eventually(lambda: ask(ports["operations"], "/readyz")), "ready\n")
-                keys = json.loads(ask(ports["listen"], "/.well-known/jwks.json", FOUR["host"]))
-                self.assertEqual(keys["keys"][0]["alg"], "ES256")
-                self.assertIn("Nobody", run(GUESTPASS, "people", "--config", config).stdout)
-            finally:
-                gateway.terminate()
-                gateway.wait(20)
-                gateway.stderr.close()
+        with Gateway(render(**FOUR)) as gateway:
+            self.assertEqual(ask(gateway.operations, "/readyz"), "ready\n")
+            keys = json.loads(ask(gateway.listen, "/.well-known/jwks.json", FOUR["host"]))
+            self.assertEqual(keys["keys"][0]["alg"], "ES256")
+            self.assertIn("Nobody", run(GUESTPASS, "people", "--config", gateway.config).stdout)
 
 
 def run(*command):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True)
-
-
-def free_port():
-    import socket
-    with socket.socket() as it:
-        it.bind(("127.0.0.1", 0))
-        return it.getsockname()[1]
-
-
-def ask(port, path, host="localhost"):
-    import urllib.request
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return answer.read().decode()
-
-
-def eventually(look, seconds=20):
-    import time
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            return look()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,0 +1,3 @@
+module guestpass.example/verify
+
+go 1.24

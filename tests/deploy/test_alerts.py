@@ -25,15 +25,22 @@ def rules():
 
 
 class Told(unittest.TestCase):
-    def test_alerts_and_panels_ask_for_what_the_gateway_tells(self):
+    @classmethod
+    def setUpClass(cls):
         with Gateway(render(**FOUR)) as gateway:
-            told = set()
-            for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", ask(gateway.operations, "/metrics"), re.MULTILINE):
-                told.add(name + {"counter": "_total", "info": "_info"}.get(kind, ""))
-        told.add("guestpass_accounts")  # Only where there are some.
+            text = ask(gateway.operations, "/metrics")
+        endings = {"counter": "_total", "info": "_info"}
+        cls.told = {name + endings.get(kind, "") for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)}
+        cls.told.add("guestpass_accounts")  # Only where there are some.
+
+    def test_alerts_and_panels_ask_for_what_the_gateway_tells(self):
         panels = json.loads(DASHBOARD.read_text())["panels"]
         asked = [rule["expr"] for rule in rules()] + [target["expr"] for panel in panels for target in panel["targets"]]
-        self.assertEqual(set(re.findall(r"guestpass_\w+", "\n".join(asked))) - told, set())
+        self.assertEqual(set(re.findall(r"guestpass_\w+", "\n".join(asked))) - self.told, set())
+
+    def test_the_page_of_operations_lists_what_the_gateway_tells(self):
+        page = (ROOT / "docs/operations.md").read_text()
+        self.assertEqual(set(re.findall(r"^\| `(guestpass_\w+)", page, re.MULTILINE)), self.told)
 
     def test_each_alert_has_a_page_and_each_page_an_alert(self):
         alerts = {rule["alert"] for rule in rules()}

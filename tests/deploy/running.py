@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chart import GUESTPASS, objects
-from laid_out import configuration, lay_out
+from laid_out import configuration, lay_out, mount_files
 
 
 class Gateway:
@@ -22,7 +22,11 @@ class Gateway:
         said, written = configuration(self.config), self.config.read_text()
         written = written.replace(said["listen"][0], f"127.0.0.1:{self.listen}")
         written = written.replace(said["operations"], f"127.0.0.1:{self.operations}")
-        self.config.write_text(written.replace("announce: 10s", "announce: 0s"))
+        self.configure(written.replace("announce: 10s", "announce: 0s"))
+
+    def configure(self, text):
+        """Puts another configuration where the ConfigMap is mounted."""
+        mount_files(self.config.parent, {self.config.name: text})
 
     def __enter__(self):
         self.process = subprocess.Popen([GUESTPASS, "serve", "--json-logs", "--config", self.config],
@@ -53,12 +57,15 @@ def ask(port, path, host="localhost"):
 
 
 def eventually(look, seconds=20):
-    """What `look` returns, once it raises no OSError any more."""
+    """What `look` returns, once it is something and no OSError."""
     end = time.monotonic() + seconds
     while True:
         try:
-            return look()
+            if found := look():
+                return found
         except OSError:
             if time.monotonic() > end:
                 raise
-            time.sleep(0.1)
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds} seconds")
+        time.sleep(0.1)

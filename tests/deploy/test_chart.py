@@ -14,7 +14,7 @@ import yaml
 from chart import CHART, FOUR, GUESTPASS, HERE, ROOT, UPDATE, VALUES, Refused, helm, objects, render
 from laid_out import certificate, lay_out
 from readme import readme
-from running import Gateway, ask
+from running import Gateway, ask, eventually
 
 CUSTOM = ("gateway.networking.k8s.io/", "monitoring.coreos.com/", "traefik.io/")
 
@@ -217,6 +217,18 @@ class Running(unittest.TestCase):
             keys = json.loads(ask(gateway.listen, "/.well-known/jwks.json", FOUR["host"]))
             self.assertEqual(keys["keys"][0]["alg"], "ES256")
             self.assertIn("Nobody", run(GUESTPASS, "people", "--config", gateway.config).stdout)
+
+    def test_a_configmap_that_changes_holds_without_a_restart_and_a_mistake_keeps_what_held(self):
+        def reloads(outcome):
+            return f'guestpass_config_reloads_total{{outcome="{outcome}"}} 1' in ask(gateway.operations, "/metrics")
+
+        with Gateway(render(**FOUR)) as gateway:
+            text = gateway.config.read_text()
+            gateway.configure(text.replace("nothing-yet:", "wiki:"))
+            eventually(lambda: reloads("applied"))
+            gateway.configure(text.replace("nothing-yet:", "no such name:"))
+            eventually(lambda: reloads("refused"))
+            self.assertEqual(ask(gateway.operations, "/readyz"), "ready\n")
 
 
 def run(*command):

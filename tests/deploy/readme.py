@@ -18,7 +18,7 @@ kubectl create secret generic guestpass \\
   --from-literal=client-secret='what the provider showed' \\
   --from-literal=key="$(openssl rand 32 | basenc --base64url | tr -d =)"
 
-helm install guestpass oci://ghcr.io/guestpass/charts/guestpass \\
+helm install guestpass oci://ghcr.io/guestpass/guestpass/charts/guestpass \\
   --set host=access.acme.internal --set issuer=https://login.acme.internal \\
   --set clientId=guestpass --set existingSecret=guestpass
 

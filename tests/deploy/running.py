@@ -13,16 +13,21 @@ from laid_out import configuration, lay_out, mount_files
 
 
 class Gateway:
-    """It runs while the block lasts: with the objects in `text`, on ports of its own on loopback."""
+    """It runs while the block lasts: with the objects in `text`, on ports of its own on loopback.
 
-    def __init__(self, text):
+    `instead` are texts of its configuration, and what takes their place.
+    """
+
+    def __init__(self, text, instead=None):
         self.folder = tempfile.TemporaryDirectory()
         self.config = lay_out(objects(text), Path(self.folder.name))
         self.listen, self.operations = free_port(), free_port()
         said, written = configuration(self.config), self.config.read_text()
         written = written.replace(said["listen"][0], f"127.0.0.1:{self.listen}")
         written = written.replace(said["operations"], f"127.0.0.1:{self.operations}")
-        self.configure(written.replace("announce: 10s", "announce: 0s"))
+        for old, new in ({"announce: 10s": "announce: 0s"} | (instead or {})).items():
+            written = written.replace(old, new)
+        self.configure(written)
 
     def configure(self, text):
         """Puts another configuration where the ConfigMap is mounted."""

@@ -191,12 +191,13 @@ class Agreement(unittest.TestCase):
         self.assertEqual([chart["version"], chart["appVersion"]], [version, version])
 
     def test_the_schema_knows_every_setting_of_the_reference(self):
-        schema = json.loads((CHART / "values.schema.json").read_text())
-        known = set(schema["definitions"]["config"]["properties"])
+        schema = json.loads((CHART / "values.schema.json").read_text())["definitions"]
         page = (ROOT / "docs/configuration.md").read_text()
-        table = re.search(r"^\| key \|.*?\n\n", page, re.MULTILINE | re.DOTALL)[0]
-        told = {key.split(".")[0] for key in re.findall(r"^\| `([a-z.-]+)` \|", table, re.MULTILINE)}
-        self.assertEqual(known, told)
+        for name, headline in [("config", "# Configuration"), ("provider", "## A provider"), ("app", "## An app")]:
+            table = re.search(rf"^{headline}\n.*?^\| key \|.*?\n\n", page, re.MULTILINE | re.DOTALL)[0]
+            told = {key.split(".")[0] for row in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE)
+                    for key in re.findall(r"`([a-z.-]+)`", row)}
+            self.assertEqual(set(schema[name]["properties"]), told, name)
 
     def test_every_value_is_in_the_schema(self):
         def compare(values, schema, path=""):

@@ -40,6 +40,16 @@ class Compose(unittest.TestCase):
         self.assertEqual(services["whoami"]["networks"], ["apps"])
         self.assertNotIn("apps", services["caddy"]["networks"])
 
+    @unittest.skipUnless(shutil.which("caddy"), "there is no Caddy")
+    def test_caddy_takes_its_file_and_fronts_the_hosts_of_the_configuration(self):
+        file = self.FILES / "Caddyfile"
+        done = run("caddy", "validate", "--adapter", "caddyfile", "--config", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        config = yaml.safe_load((self.FILES / "guestpass.yaml").read_text())
+        hosts = {config["url"].removeprefix("https://"), *(app["host"] for app in config["apps"].values())}
+        fronted = re.search(r"^(.+) \{$", file.read_text(), re.MULTILINE)[1]
+        self.assertEqual(set(fronted.split(", ")), hosts)
+
 
 @unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd")
 class Systemd(unittest.TestCase):

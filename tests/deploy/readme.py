@@ -11,7 +11,8 @@ HEAD = """# The chart
 
 <!-- Made of values.yaml by tests/deploy/readme.py; UPDATE_SNAPSHOTS=1 ./scripts/test --deploy renews it. -->
 
-Installs [guestpass](../../README.md) on Kubernetes 1.31 or later, by Helm 3 or 4. Four values will do:
+Installs [guestpass](../../README.md) on Kubernetes 1.31 or later; it is tried with Helm 4, and against the schemas of the three
+newest versions of Kubernetes. Four values will do:
 
 ```sh
 kubectl create secret generic guestpass \\

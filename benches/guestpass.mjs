@@ -17,9 +17,9 @@ export const redirect = (port, tls) => `${tls ? 'https' : 'http'}://access.local
 
 /**
  * Writes a configuration below `target/bench/run/NAME`; its path. `apps` are settings by name, without their upstream;
- * `roles` are more than the one that everybody has.
+ * `roles` are more than the one that everybody has, `settings` take the place of what would be said.
  */
-export function configure(name, stage, { port, tls = false, apps = one, upstream = stage.upstream, roles }) {
+export function configure(name, stage, { port, tls = false, apps = one, upstream = stage.upstream, roles, settings: more }) {
   const own = folder(name);
   mkdirSync(`${own}policies`);
   const settings = {
@@ -40,6 +40,7 @@ export function configure(name, stage, { port, tls = false, apps = one, upstream
     apps: Object.fromEntries(
       Object.entries(apps).map(([app, its]) => [app, { upstream: `http://127.0.0.1:${upstream}`, ...its }]),
     ),
+    ...more,
   };
   const gets = Object.fromEntries(Object.keys(apps).map((app) => [app, {}]));
   const reader = { who: { provider: 'bench' }, gets, for: { ttl: '30d' } };

@@ -50,7 +50,7 @@ def person(number):
     yield "vaults", {"id": vault, "lookup": user.encode(), "key": None}
     yield "users", {"id": user, "vault": vault, "created": 0, "revoked": None}
     yield "identities", {
-        "id": identity, "user": user, "provider": "bench", "issuer": "https://login.example.com/tenant",
+        "id": identity, "owner": user, "provider": "bench", "issuer": "https://login.example.com/tenant",
         "subject": f"00u{number:017}", "display_name": name, "email": email, "claims": "{}", "confirmed": 0,
     }
     for app in apps:
@@ -63,7 +63,7 @@ def person(number):
         profile = {"user_name": email, "display_name": name, "email": email, "entitlements": [], "attributes": {}}
         seen = {"is": "present", "native_id": f"{app}-{number}", "active": True, **profile}
         account = {
-            "id": new_id(), "user": user, "target": app, "external_id": f"external-{number}",
+            "id": new_id(), "owner": user, "target": app, "external_id": f"external-{number}",
             "origin": "created", "desired": text({"state": "active", **profile}), "given": "[]", "version": 1,
         }
         settled = {"settled": 1, "open": 1, "seen": text(seen), "looked": FAR, "due": None}

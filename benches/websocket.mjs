@@ -26,7 +26,8 @@ export async function openMany(count, { port, headers }) {
   return { sendToAll: () => sockets.forEach((socket) => socket.write(frame(MESSAGE))), answered: () => answered };
 }
 
-async function open(socket, headers) {
+/** Makes a WebSocket of a connection. */
+export async function open(socket, headers) {
   const lines = Object.entries({
     ...headers, Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13,
     'Sec-WebSocket-Key': randomBytes(16).toString('base64'),

@@ -213,6 +213,7 @@ fn led(
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
         tasks.spawn(provision::run(store.clone(), clock.clone(), targets.clone(), stop.clone()));
+        tasks.spawn(store.clone().reseal(stop.clone()));
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop));
         Box::pin(async move { while tasks.join_next().await.is_some() {} })
     }

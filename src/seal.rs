@@ -14,10 +14,18 @@ const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
 
-/// Seals and opens with one key. Does not print it.
+/// What tells a key from others; it does not tell the key.
+pub type KeyId = [u8; KEY_ID_BYTES];
+
+/// Seals with one key, and opens with that and with earlier ones. Does not print them.
 pub struct Sealer {
+    key: Key,
+    earlier: Vec<Key>,
+}
+
+struct Key {
     key: RandomizedNonceKey,
-    key_id: [u8; KEY_ID_BYTES],
+    id: KeyId,
 }
 
 /// Why something could not be sealed or opened.
@@ -34,48 +42,48 @@ pub enum Error {
 impl Sealer {
     /// A sealer from a master key as the configuration holds it: 32 bytes in base64url without padding.
     pub fn from_master(text: &str) -> Result<Self, Error> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| Error::BadKey)?;
-        if bytes.len() != KEY_BYTES {
-            return Err(Error::BadKey);
-        }
-        // The master key itself seals nothing: other uses of it get derivations of their own.
-        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"guestpass").extract(&bytes);
-        let mut derived = [0; KEY_BYTES];
-        prk.expand(&[b"seal v1"], hkdf::HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut derived))
-            .map_err(|_| Error::BadKey)?;
-        Self::new(&derived)
+        Ok(Self { key: Key::from_master(text)?, earlier: Vec::new() })
     }
 
     /// A sealer with exactly this key of 32 bytes.
     pub fn new(key: &[u8]) -> Result<Self, Error> {
-        let mut key_id = [0; KEY_ID_BYTES];
-        key_id.copy_from_slice(&sha256(&[b"guestpass key id", key])[..KEY_ID_BYTES]);
-        let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Error::BadKey)?;
-        Ok(Self { key, key_id })
+        Ok(Self { key: Key::new(key)?, earlier: Vec::new() })
     }
 
-    /// What tells its key from others; it does not tell the key.
-    pub fn key_id(&self) -> [u8; KEY_ID_BYTES] {
-        self.key_id
+    /// The same, which also opens what was sealed under this master key.
+    pub fn and_earlier(mut self, text: &str) -> Result<Self, Error> {
+        self.earlier.push(Key::from_master(text)?);
+        Ok(self)
+    }
+
+    /// The key that it seals with.
+    pub fn key_id(&self) -> KeyId {
+        self.key.id
+    }
+
+    /// The other keys that it opens with.
+    pub fn earlier(&self) -> impl Iterator<Item = KeyId> {
+        self.earlier.iter().map(|key| key.id)
     }
 
     /// Seals `plain` for `purpose`.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Error> {
         let mut bytes = plain.to_vec();
-        let nonce =
-            self.key.seal_in_place_append_tag(Aad::from(purpose), &mut bytes).map_err(|_| Error::NotOurs)?;
-        Ok([&self.key_id[..], nonce.as_ref(), &bytes].concat())
+        let sealed = self.key.key.seal_in_place_append_tag(Aad::from(purpose), &mut bytes);
+        let nonce = sealed.map_err(|_| Error::NotOurs)?;
+        Ok([&self.key.id[..], nonce.as_ref(), &bytes].concat())
     }
 
     /// Opens what [`Sealer::seal`] made for the same purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
-        let rest = sealed.strip_prefix(&self.key_id).ok_or(Error::NotOurs)?;
+        let (id, rest) = sealed.split_at_checked(KEY_ID_BYTES).ok_or(Error::NotOurs)?;
+        let mut keys = [&self.key].into_iter().chain(&self.earlier);
+        let key = keys.find(|key| key.id == id).ok_or(Error::NotOurs)?;
         let (nonce, bytes) = rest.split_at_checked(NONCE_BYTES).ok_or(Error::NotOurs)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::NotOurs)?;
         let mut bytes = bytes.to_vec();
         let plain =
-            self.key.open_in_place(nonce, Aad::from(purpose), &mut bytes).map_err(|_| Error::NotOurs)?;
+            key.key.open_in_place(nonce, Aad::from(purpose), &mut bytes).map_err(|_| Error::NotOurs)?;
         let length = plain.len();
         bytes.truncate(length);
         Ok(bytes)
@@ -89,6 +97,29 @@ impl Sealer {
     /// Opens what [`Sealer::seal_text`] made for the same purpose.
     pub fn open_text(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>, Error> {
         self.open(purpose, &URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Error::NotOurs)?)
+    }
+}
+
+impl Key {
+    fn from_master(text: &str) -> Result<Self, Error> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| Error::BadKey)?;
+        if bytes.len() != KEY_BYTES {
+            return Err(Error::BadKey);
+        }
+        // The master key itself seals nothing: other uses of it get derivations of their own.
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"guestpass").extract(&bytes);
+        let mut derived = [0; KEY_BYTES];
+        prk.expand(&[b"seal v1"], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut derived))
+            .map_err(|_| Error::BadKey)?;
+        Self::new(&derived)
+    }
+
+    fn new(key: &[u8]) -> Result<Self, Error> {
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&sha256(&[b"guestpass key id", key])[..KEY_ID_BYTES]);
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| Error::BadKey)?;
+        Ok(Self { key, id })
     }
 }
 
@@ -144,6 +175,16 @@ mod tests {
         let other = Sealer::from_master(&random_text()).unwrap();
         assert_eq!(other.open("login", &sealed), Err(Error::NotOurs));
         assert_ne!(sealer.seal("login", b"secret").unwrap(), sealed, "a nonce was used twice");
+    }
+
+    #[test]
+    fn what_was_sealed_under_an_earlier_key_is_still_opened() {
+        let (first, second) = (random_text(), random_text());
+        let sealed = Sealer::from_master(&first).unwrap().seal("login", b"secret").unwrap();
+        let both = Sealer::from_master(&second).unwrap().and_earlier(&first).unwrap();
+        assert_eq!(both.open("login", &sealed).as_deref(), Ok(&b"secret"[..]));
+        let newer = both.seal("login", b"secret").unwrap();
+        assert_eq!(Sealer::from_master(&first).unwrap().open("login", &newer), Err(Error::NotOurs));
     }
 
     #[test]

@@ -10,7 +10,7 @@ impl Fixed {
     /// Those of `config`.
     pub(super) fn of(config: &Config) -> Self {
         let Config { url, listen, tls, trusted_proxies, connections, shutdown, .. } = config;
-        let Config { access_log, operations, store, sealer, admin, workers, recheck, .. } = config;
+        let Config { access_log, operations, store, admin, workers, recheck, .. } = config;
         Self(vec![
             ("url", url.to_string()),
             ("listen", format!("{listen:?}")),
@@ -21,7 +21,6 @@ impl Fixed {
             ("access-log", format!("{access_log:?}")),
             ("operations", format!("{operations:?}")),
             ("store", store.to_string()),
-            ("key", format!("{:?}", sealer.key_id())),
             ("admin", admin.display().to_string()),
             ("workers", workers.to_string()),
             ("session.recheck", format!("{recheck:?}")),

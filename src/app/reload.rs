@@ -163,6 +163,12 @@ impl Reload {
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         self.let_pass(&rules, confirm).await?;
 
+        if !self.standing.store.seal_by(config.sealer) {
+            return Err(anyhow::anyhow!(
+                "`key` is another one, and the one before is not among `earlier-keys`"
+            )
+            .into());
+        }
         if !restart.contains(&"store") {
             self.standing.store.connect_by(config.store)?;
         }

@@ -134,9 +134,20 @@ fn check_store(settings: &Settings, folder: &Path, tell: &mut Tell<'_>) -> Optio
 }
 
 fn check_key(settings: &Settings, tell: &mut Tell<'_>) -> Option<Sealer> {
-    Sealer::from_master(settings.key.expose_secret())
-        .map_err(|error: seal::Error| tell.hint(&["key"], error.to_string(), "`guestpass init` makes one"))
-        .ok()
+    let hint = "`guestpass init` makes one";
+    let mut sealer = Sealer::from_master(settings.key.expose_secret())
+        .map_err(|error: seal::Error| tell.hint(&["key"], error.to_string(), hint))
+        .ok()?;
+    for (number, key) in settings.earlier_keys.iter().enumerate() {
+        match sealer.and_earlier(key.expose_secret()) {
+            Ok(both) => sealer = both,
+            Err(error) => {
+                tell.hint(&["earlier-keys", &number.to_string()], error.to_string(), "as it was below `key`");
+                return None;
+            }
+        }
+    }
+    Some(sealer)
 }
 
 fn check_providers(providers: &BTreeMap<ProviderName, issuer::Settings>, tell: &mut Tell<'_>) {

@@ -65,6 +65,9 @@ struct Settings {
     operations: Option<SocketAddr>,
     /// Seals what is kept at rest: 32 bytes in base64url.
     key: SecretString,
+    /// Keys that sealed before, until nothing is sealed under them any more.
+    #[serde(default)]
+    earlier_keys: Vec<SecretString>,
     /// The operators' socket; beside the store unless said.
     admin: Option<PathBuf>,
     /// How many threads carry requests; one for each core unless said.

@@ -26,11 +26,11 @@ pub struct AuditRow {
     pub sealed: Option<Value>,
 }
 
-fn vault_purpose(id: VaultId) -> String {
+pub(super) fn vault_purpose(id: VaultId) -> String {
     format!("vault {id}")
 }
 
-fn opening_purpose(id: EventId) -> String {
+pub(super) fn opening_purpose(id: EventId) -> String {
     format!("event {id}")
 }
 

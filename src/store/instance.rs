@@ -9,7 +9,7 @@ use sqlx::AnyPool;
 use sqlx::{Row, query};
 use std::sync::Arc;
 
-const SIGNING_KEY: &str = "instance signing_key";
+pub(super) const SIGNING_KEY: &str = "instance signing_key";
 
 /// The instance that a store belongs to.
 pub struct Instance {

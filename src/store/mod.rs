@@ -24,6 +24,7 @@ mod known;
 mod lead;
 mod place;
 mod policy;
+mod reseal;
 mod session;
 mod sessions;
 mod shared;
@@ -122,7 +123,7 @@ struct Inner {
     cache: Cache,
     shared: Shared,
     uses: Uses,
-    sealer: Sealer,
+    sealer: ArcSwap<Sealer>,
     bell: watch::Sender<u64>,
     instance: Instance,
     /// Whether the database does not answer, or other replicas cannot be heard.
@@ -166,7 +167,7 @@ impl Store {
             cache,
             shared,
             uses,
-            sealer,
+            sealer: ArcSwap::from_pointee(sealer),
             bell,
             instance,
             is_deaf: AtomicBool::new(false),
@@ -193,8 +194,20 @@ impl Store {
     }
 
     /// Seals what is kept at rest.
-    pub fn sealer(&self) -> &Sealer {
-        &self.0.sealer
+    pub fn sealer(&self) -> Arc<Sealer> {
+        self.0.sealer.load_full()
+    }
+
+    /// Seals with other keys from now on; `false`, and nothing is changed, where they do not open what is sealed under
+    /// the one that seals now.
+    pub fn seal_by(&self, sealer: Sealer) -> bool {
+        let now = self.sealer().key_id();
+        let opens = sealer.key_id() == now || sealer.earlier().any(|earlier| earlier == now);
+        if opens {
+            self.0.sealer.store(Arc::new(sealer));
+            self.ring();
+        }
+        opens
     }
 
     /// Changes whenever something was committed. A receiver that lags sees one change, which is enough.

@@ -57,7 +57,7 @@ pub struct SessionRow {
     pub revoked: Option<Timestamp>,
 }
 
-fn id_token_purpose(id: SignInId) -> String {
+pub(super) fn id_token_purpose(id: SignInId) -> String {
     format!("id token {id}")
 }
 

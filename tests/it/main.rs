@@ -16,6 +16,7 @@ mod ends;
 mod forward_auth;
 mod harness;
 mod house;
+mod keys;
 mod listeners;
 mod operations;
 mod operators;

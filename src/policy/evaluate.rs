@@ -6,7 +6,7 @@
 use super::expression::Facts;
 use super::moment::Edge;
 use super::rule::{Clause, Verdict};
-use super::{Access, Bounds, Decision, Denial, Found, Outcome, Policy, Role};
+use super::{Access, Bounds, Decision, Denial, Found, Idle, Outcome, Policy, Role};
 use crate::account::{Limits, Renew, Terms};
 use crate::identity::ClaimSet;
 use crate::names::{AppName, RoleName};
@@ -47,7 +47,7 @@ impl Policy {
             };
             for way in &role.ways {
                 let reached = match &standing {
-                    Ok(()) => self.reach(&way.through, claims, now),
+                    Ok(()) => self.reach(&way.through, &facts, now),
                     Err(open) => Reached::Not(open.clone()),
                 };
                 match best.get(&way.role) {
@@ -80,16 +80,16 @@ impl Policy {
     }
 
     /// What a way comes to that leads through these roles.
-    fn reach(&self, through: &BTreeSet<usize>, claims: &ClaimSet, now: Timestamp) -> Reached {
+    fn reach(&self, through: &BTreeSet<usize>, facts: &Facts<'_>, now: Timestamp) -> Reached {
         let mut given = Given::default();
         let mut not_before = None;
         for role in through.iter().map(|&number| &self.roles[number]) {
             if let Some(by) = &role.bounds.approval {
                 return Reached::Not(Outcome::NeedsApproval(by.clone()));
             }
-            match given.narrow(&role.bounds, claims) {
+            match given.narrow(&role.bounds, facts) {
                 Ok(from) => not_before = not_before.max(from),
-                Err(why) => return Reached::Not(Outcome::Failed(why)),
+                Err(open) => return Reached::Not(open),
             }
         }
         match not_before {
@@ -209,18 +209,21 @@ impl Access {
 
 impl Given {
     /// Lets `bounds` apply, too. Returns the moment before which nothing is given.
-    fn narrow(&mut self, bounds: &Bounds, claims: &ClaimSet) -> Result<Option<Timestamp>, String> {
+    fn narrow(&mut self, bounds: &Bounds, facts: &Facts<'_>) -> Result<Option<Timestamp>, Outcome> {
+        let claims = facts.claims;
         let shorter = |one: Option<SignedDuration>, other: Option<SignedDuration>| {
             [one, other].into_iter().flatten().min()
         };
         let zone = bounds.zone.as_ref();
         if let Some(until) = &bounds.until {
-            let until = (until.of(claims, zone, Edge::Ends)?, until.name().to_owned());
+            let at = until.of(claims, zone, Edge::Ends).map_err(Outcome::Failed)?;
+            let until = (at, until.name().to_owned());
             self.until = Some(self.until.take().map_or(until.clone(), |known| known.min(until)));
         }
         if let Some(claim) = &bounds.sponsor {
             let sponsor = claims.text(claim).map(str::trim).filter(|sponsor| !sponsor.is_empty());
-            let sponsor = sponsor.ok_or_else(|| format!("claim {claim} names no sponsor"))?;
+            let missing = || Outcome::Failed(format!("claim {claim} names no sponsor"));
+            let sponsor = sponsor.ok_or_else(missing)?;
             self.sponsor.get_or_insert_with(|| sponsor.to_owned());
         }
         self.ttl = shorter(self.ttl, bounds.ttl);
@@ -229,10 +232,12 @@ impl Given {
             self.renew = Some(self.renew.map_or(bounds.renew, |known| known.min(bounds.renew)));
         }
         self.at_most = shorter(self.at_most, bounds.at_most);
-        self.idle = shorter(self.idle, bounds.idle);
+        let idle = bounds.idle.as_ref().map(|idle| idle.applies(facts)).transpose()?;
+        self.idle = shorter(self.idle, idle.flatten());
         self.session = shorter(self.session, bounds.session);
         self.only.extend(bounds.only.clone());
-        bounds.from.as_ref().map(|from| from.of(claims, zone, Edge::Begins)).transpose()
+        let from = bounds.from.as_ref().map(|from| from.of(claims, zone, Edge::Begins));
+        from.transpose().map_err(Outcome::Failed)
     }
 
     /// When it ends if it begins `now`; never, where nothing says so.
@@ -240,6 +245,19 @@ impl Given {
         let after = |span| now.checked_add(span).unwrap_or(Timestamp::MAX);
         let spans = [self.ttl, self.at_most, self.idle].into_iter().flatten().map(after);
         spans.chain(self.until.iter().map(|(at, _)| *at)).min().unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Idle {
+    /// After how long without a request it ends for somebody; `None` for whom it spares. Where nobody can say whether it
+    /// does, nothing is given: neither an end that may be wrong, nor access without one.
+    fn applies(&self, facts: &Facts<'_>) -> Result<Option<SignedDuration>, Outcome> {
+        match self.unless.as_ref().map_or(Verdict::Fails, |unless| unless.judge(facts)) {
+            Verdict::Holds => Ok(None),
+            Verdict::Fails => Ok(Some(self.after)),
+            Verdict::Unknown(why) => Err(Outcome::Unknown(format!("{why}, which idle asks for"))),
+            Verdict::Failed(why) => Err(Outcome::Failed(format!("idle: {why}"))),
+        }
     }
 }
 

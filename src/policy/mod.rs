@@ -108,7 +108,7 @@ struct Bounds {
     from: Option<Moment>,
     until: Option<Moment>,
     zone: Option<Zone>,
-    idle: Option<SignedDuration>,
+    idle: Option<Idle>,
     session: Option<SignedDuration>,
     delete_after: Option<SignedDuration>,
     only: Option<Limits>,
@@ -116,6 +116,14 @@ struct Bounds {
     sponsor: Option<String>,
     /// The role whose holders may approve.
     approval: Option<RoleName>,
+}
+
+/// An end for want of use.
+#[derive(Debug)]
+struct Idle {
+    after: SignedDuration,
+    /// Whom it spares.
+    unless: Option<Clause>,
 }
 
 #[derive(Debug)]
@@ -228,6 +236,13 @@ impl Policy {
     pub fn opens(&self, role: &RoleName, app: &AppName) -> bool {
         let gives = |known: &Role| known.name == *role && known.gets.iter().any(|access| access.app == *app);
         self.roles.iter().any(gives)
+    }
+}
+
+impl Bounds {
+    /// Whom `idle` spares, where it spares anybody.
+    fn spared_by_idle(&self) -> Option<&Clause> {
+        self.idle.as_ref()?.unless.as_ref()
     }
 }
 

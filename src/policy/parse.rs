@@ -4,7 +4,7 @@ use super::case::Case;
 use super::index::Index;
 use super::raw::{self, File};
 use super::ways::ways;
-use super::{Access, Bounds, Denial, Origin, Policy, PolicyVersion, Role, Separation, check};
+use super::{Access, Bounds, Denial, Idle, Origin, Policy, PolicyVersion, Role, Separation, check};
 use crate::account::Limits;
 use crate::document::{Document, Mistakes, Segment};
 use crate::names::{AppName, ProviderName, RoleName, RuleName};
@@ -182,6 +182,8 @@ fn role(name: &RoleName, (document, role): Written<'_, raw::Role>) -> Role {
         attributes: access.attributes.clone(),
         routes: access.routes.iter().map(|prefix| prefix.0.clone()).collect(),
     });
+    let idle_at =
+        [Segment::from("roles"), name.as_str().into(), "for".into(), "idle".into(), "unless".into()];
     let (lasts, length) = (&role.lasts, |span: Option<Span>| span.map(Span::length));
     Role {
         name: name.clone(),
@@ -196,7 +198,10 @@ fn role(name: &RoleName, (document, role): Written<'_, raw::Role>) -> Role {
             from: lasts.from.clone(),
             until: lasts.until.clone(),
             zone: lasts.zone.clone(),
-            idle: length(lasts.idle),
+            idle: lasts.idle.as_ref().map(|idle| Idle {
+                after: idle.after().length(),
+                unless: idle.unless().map(|unless| unless.clause(document, &idle_at)),
+            }),
             session: length(lasts.session),
             delete_after: length(lasts.delete_after),
             only: role.only.as_ref().map(limits),

@@ -74,6 +74,65 @@ fn the_examples_do_what_they_say() {
 }
 
 #[test]
+fn idle_spares_whom_it_is_told_to_and_nothing_is_given_where_nobody_can_say() {
+    let text = "\
+version: 1
+roles:
+  guest:
+    who: { provider: staff }
+    gets: { wiki: {} }
+    for: { ttl: 90d, idle: { after: 30d, unless: { groups: { any: [on-call] }, when: claims.level > 3 } } }
+  short: { who: { provider: staff }, includes: [guest], for: { idle: 7d } }
+";
+    let policy = parse(&[("p.yaml", text)]).unwrap();
+    let given = |values| match outcome(&policy, "guest", &claims("staff", values)) {
+        Some(Outcome::Granted(terms)) => Ok(terms.idle.map(|idle| idle.as_hours() / 24)),
+        other => Err(other),
+    };
+    assert_eq!(given(json!({ "groups": ["on-call"], "level": 5 })), Ok(None));
+    assert_eq!(given(json!({ "groups": ["on-call"], "level": 2 })), Ok(Some(30)));
+    assert_eq!(given(json!({ "groups": [] })), Ok(Some(30)));
+    let unknown = given(json!({ "groups": 7, "level": 5 }));
+    assert!(
+        matches!(&unknown, Err(Some(Outcome::Unknown(why))) if why.ends_with("which idle asks for")),
+        "{unknown:?}"
+    );
+    let failed = given(json!({ "groups": ["on-call"] }));
+    assert!(matches!(&failed, Err(Some(Outcome::Failed(why))) if why.starts_with("idle: ")), "{failed:?}");
+    // Whom one role spares, another one that brings it need not.
+    let short = text.replace("    who: { provider: staff }\n    gets", "    gets");
+    let policy = parse(&[("p.yaml", &short)]).unwrap();
+    let spared = claims("staff", json!({ "groups": ["on-call"], "level": 5 }));
+    let Some(Outcome::Granted(terms)) = outcome(&policy, "guest", &spared) else { panic!("not granted") };
+    assert_eq!(terms.idle.map(|idle| idle.as_hours()), Some(7 * 24));
+}
+
+#[test]
+fn an_exemption_from_idle_says_whom_it_is_for() {
+    let role = |idle: &str| {
+        let text = format!(
+            "version: 1\nroles:\n  a: {{ who: {{ provider: staff }}, gets: {{ wiki: {{}} }}, for: {{ idle: {idle} }} }}\n"
+        );
+        parse(&[("p.yaml", &text)]).map(|_| ()).unwrap_err()
+    };
+    let hint = "for all people of one provider, write unless: { provider: NAME }";
+    let told = role("{ after: 30d, unless: {} }");
+    assert!(told[0].ends_with(&format!(": idle of role \"a\" would end nothing ({hint})")), "{told:?}");
+    assert_eq!(role("{ after: 30 days, unless: { provider: staff } }").len(), 1);
+    let told = role("{ after: 30d, unless: { provider: stuff } }");
+    assert!(told[0].ends_with(": unknown provider \"stuff\" (did you mean \"staff\"?)"), "{told:?}");
+    for (written, said) in [
+        ("30", "a length of time like 30d"),
+        ("{ after: 30d }", "unless"),
+        ("{ unless: { provider: staff } }", "after"),
+        ("{ after: 30d, for: { provider: staff } }", "\"for\""),
+    ] {
+        let told = role(written);
+        assert!(told.len() == 1 && told[0].starts_with("p.yaml:3:") && told[0].contains(said), "{told:?}");
+    }
+}
+
+#[test]
 fn a_failing_example_tells_the_difference() {
     let text = "\
 version: 1

@@ -17,6 +17,9 @@ const WIDEST: usize = 60;
 /// How much of what was seen is shown, in characters.
 const LONGEST: usize = 72;
 
+/// What is said of who is excepted.
+const UNLESS: &str = "unless all of this holds:";
+
 /// The explanation, with all rules or only those that match or nearly do.
 pub(super) fn render(explanation: &Explanation, app: Option<&AppName>, all: bool) -> String {
     let Explanation { roles, deny, separate, at, .. } = explanation;
@@ -50,7 +53,11 @@ fn of_role(role: &OfRole, at: Timestamp) -> String {
     if role.who.is_empty() {
         text += "  only another role brings it\n";
     }
-    text += &conditions(&role.who, &role.unless);
+    text += &conditions(&[
+        ("", &role.who),
+        (UNLESS, &role.unless),
+        ("idle spares whoever all of this holds for:", &role.idle_unless),
+    ]);
     for by in &role.by {
         text += &format!("  + comes with {by}\n");
     }
@@ -62,8 +69,8 @@ fn of_role(role: &OfRole, at: Timestamp) -> String {
 }
 
 fn of_denial(denial: &OfDenial) -> String {
-    let mut text =
-        heading(&format!("deny {}", denial.rule), &denial.spot) + &conditions(&denial.who, &denial.unless);
+    let mut text = heading(&format!("deny {}", denial.rule), &denial.spot);
+    text += &conditions(&[("", &denial.who), (UNLESS, &denial.unless)]);
     text.extend(denial.because.iter().map(|because| format!("  because: {because}\n")));
     if !denial.takes.is_empty() {
         text += &format!("  → takes {}\n", listed(&denial.takes));
@@ -81,10 +88,12 @@ fn of_separation(separation: &OfSeparation) -> String {
     text
 }
 
-/// The conditions of a rule, a line each, their places and words in columns.
-fn conditions(who: &[Judged], unless: &[Judged]) -> String {
+/// The conditions of a rule, a line each, their places and words in columns; those that stand apart, below what is said
+/// of them.
+fn conditions(parts: &[(&str, &[Judged])]) -> String {
     let place = |one: &Judged| format!("{}:{}", one.line, one.column);
-    let width = |of: &dyn Fn(&Judged) -> usize| who.iter().chain(unless).map(of).max().unwrap_or(0);
+    let all = || parts.iter().flat_map(|(_, conditions)| *conditions);
+    let width = |of: &dyn Fn(&Judged) -> usize| all().map(of).max().unwrap_or(0);
     let places = width(&|one| place(one).len());
     let words = width(&|one| one.condition.chars().count()).min(WIDEST);
     let line = |one: &Judged, indent: &str, words: usize| {
@@ -97,10 +106,13 @@ fn conditions(who: &[Judged], unless: &[Judged]) -> String {
             format!("{indent}{mark} {:places$}  {:words$}  {}", place(one), one.condition, remark(one));
         format!("{}\n", line.trim_end())
     };
-    let mut text: String = who.iter().map(|one| line(one, "  ", words)).collect();
-    if !unless.is_empty() {
-        text += "  unless all of this holds:\n";
-        text.extend(unless.iter().map(|one| line(one, "    ", words.saturating_sub(2))));
+    let mut text = String::new();
+    for (said, conditions) in parts.iter().filter(|(_, conditions)| !conditions.is_empty()) {
+        let (indent, words) = if said.is_empty() { ("  ", words) } else { ("    ", words.saturating_sub(2)) };
+        if !said.is_empty() {
+            text += &format!("  {said}\n");
+        }
+        text.extend(conditions.iter().map(|one| line(one, indent, words)));
     }
     text
 }

@@ -61,7 +61,7 @@ struct Names<'a> {
 impl Names<'_> {
     fn role(&self, at: &Rule<'_>, role: &raw::Role, mistakes: &mut Mistakes) {
         if let Some(who) = &role.who {
-            self.who(at, "who", who, mistakes);
+            self.who(at, &["who"], who, mistakes);
             if who.provider.is_none() && !who.is_empty() && self.known.providers.len() > 1 {
                 let mistake =
                     at.mistake(&["who"], format!("{} believes every provider", at.words())).warning();
@@ -69,7 +69,10 @@ impl Names<'_> {
             }
         }
         if let Some(unless) = &role.unless {
-            self.who(at, "unless", unless, mistakes);
+            self.who(at, &["unless"], unless, mistakes);
+        }
+        if let Some(unless) = role.lasts.idle.as_ref().and_then(raw::Idle::unless) {
+            self.who(at, &["for", "idle", "unless"], unless, mistakes);
         }
         if role.gets.is_empty() && role.includes.is_empty() {
             let key =
@@ -90,9 +93,9 @@ impl Names<'_> {
     }
 
     fn denial(&self, at: &Rule<'_>, rule: &raw::Deny, mistakes: &mut Mistakes) {
-        self.who(at, "who", &rule.who, mistakes);
+        self.who(at, &["who"], &rule.who, mistakes);
         if let Some(unless) = &rule.unless {
-            self.who(at, "unless", unless, mistakes);
+            self.who(at, &["unless"], unless, mistakes);
         }
         for name in &rule.roles {
             mistakes.extend(self.named_role(at, &["roles"], name));
@@ -126,23 +129,26 @@ impl Names<'_> {
         }
     }
 
-    fn who(&self, at: &Rule<'_>, key: &'static str, who: &Who, mistakes: &mut Mistakes) {
+    fn who(&self, at: &Rule<'_>, key: &[&str], who: &Who, mistakes: &mut Mistakes) {
+        let below = |rest| [key, &[rest]].concat();
         if who.groups.as_ref().is_some_and(raw::Groups::is_empty) {
-            let mistake = at.mistake(&[key, "groups"], "groups without any name");
+            let mistake = at.mistake(&below("groups"), "groups without any name");
             mistakes.push(mistake.hint("write groups: { any: [NAME] } or groups: { all: [NAME, NAME] }"));
         }
         if who.is_empty() {
-            let message = format!("{} would be for everybody", at.words());
-            let mistake = match key {
-                "unless" => at.mistake(&[key], format!("{} would be for nobody", at.words())),
-                _ => at.mistake(&[key], message),
+            let message = match key {
+                ["unless"] => format!("{} would be for nobody", at.words()),
+                ["for", ..] => format!("idle of {} would end nothing", at.words()),
+                _ => format!("{} would be for everybody", at.words()),
             };
-            mistakes.push(
-                mistake.hint(format!("for all people of one provider, write {key}: {{ provider: NAME }}")),
+            let hint = format!(
+                "for all people of one provider, write {}: {{ provider: NAME }}",
+                key.last().copied().unwrap_or_default()
             );
+            mistakes.push(at.mistake(key, message).hint(hint));
         }
         for provider in who.provider.iter().flat_map(|providers| &providers.0) {
-            mistakes.extend(self.provider(at.document, &at.path(&[key, "provider"]), provider));
+            mistakes.extend(self.provider(at.document, &at.path(&below("provider")), provider));
         }
     }
 

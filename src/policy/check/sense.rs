@@ -91,10 +91,7 @@ impl Rooms<'_> {
     fn nobody(&self, role: &Role, mistakes: &mut Mistakes) {
         let name = &role.name;
         let Some(who) = &role.who else {
-            let brought = |other: &Role| {
-                other.who.is_some() && other.ways.iter().any(|way| self.policy.roles[way.role].name == *name)
-            };
-            if !self.policy.roles.iter().any(brought) {
+            if !self.is_brought(role) {
                 let message = format!(
                     "nobody can get role \"{name}\": it says not who has it, and no role that somebody has includes it"
                 );
@@ -117,6 +114,15 @@ impl Rooms<'_> {
         }
     }
 
+    /// Whether another role that somebody has by themselves brings it.
+    fn is_brought(&self, role: &Role) -> bool {
+        let brings = |other: &Role| {
+            let names = || other.ways.iter().map(|way| &self.policy.roles[way.role].name);
+            other.who.is_some() && other.name != role.name && names().any(|name| *name == role.name)
+        };
+        self.policy.roles.iter().any(brings)
+    }
+
     /// Ends that another end makes meaningless.
     fn ends(&self, role: &Role, mistakes: &mut Mistakes) {
         let (name, bounds) = (&role.name, &role.bounds);
@@ -134,19 +140,26 @@ impl Rooms<'_> {
                 "let at-most be longer, or leave one of them out",
             );
         }
-        if let (Some(ttl), Some(idle)) = (bounds.ttl, bounds.idle)
+        let idle = bounds.idle.as_ref().map(|idle| idle.after);
+        if let (Some(ttl), Some(idle)) = (bounds.ttl, idle)
             && ttl <= idle
             && bounds.renew == crate::account::Renew::Never
         {
             warn("idle", never("idle", "ttl", in_words(ttl)), "let idle be shorter, or leave it out");
         }
-        if let Some(idle) = bounds.idle
+        if let Some(idle) = idle
             && idle < SHORTEST_IDLE
         {
             let message = format!(
                 "idle of role \"{name}\" may end what is in use: uses are written down once a minute"
             );
             warn("idle", message, "let it be ten minutes at least");
+        }
+        if role.who.as_ref().zip(bounds.spared_by_idle()).is_some_and(|(who, spared)| implies(who, spared))
+            && !self.is_brought(role)
+        {
+            let message = format!("idle of role \"{name}\" never counts: it spares whomever the role is for");
+            warn("idle", message, "ask for more under unless than under who");
         }
         if let (Some(from), Some(until)) = (fixed(bounds.from.as_ref()), fixed(bounds.until.as_ref()))
             && until < from
@@ -223,7 +236,7 @@ impl Rooms<'_> {
                     }
                     let Some(document) = self.document(kind, name) else { continue };
                     let message = format!("the expression names claim \"{claim}\", which no example has");
-                    let mistake = at(document, kind, name, &[key, "when"], message).warning();
+                    let mistake = at(document, kind, name, &[key, &["when"]].concat(), message).warning();
                     mistakes.push(match closest(head, known.iter().map(String::as_str)) {
                         Some(close) => mistake.hint(format!("did you mean \"{close}\"?")),
                         None => mistake.hint("an example with this claim shows how the provider sends it"),
@@ -237,8 +250,8 @@ impl Rooms<'_> {
     fn negations(&self, mistakes: &mut Mistakes) {
         let clauses =
             self.policy.clauses().into_iter().filter_map(|(kind, name, key, clause)| match (kind, key) {
-                ("roles", "unless") => Some((kind, name, Some("unless"))),
-                ("deny", "who") => Some((kind, name, None)),
+                ("roles", ["unless"]) => Some((kind, name, Some("unless"))),
+                ("deny", ["who"]) => Some((kind, name, None)),
                 _ => clause.0.iter().filter_map(expression).any(Expression::may_gain).then_some((
                     kind,
                     name,
@@ -271,22 +284,22 @@ impl Rooms<'_> {
 }
 
 impl Policy {
-    /// Every clause: the kind and name of its rule, the key it stands under, and itself.
-    fn clauses(&self) -> Vec<(&'static str, &str, &'static str, &Clause)> {
-        let roles = self
-            .roles
-            .iter()
-            .map(|role| ("roles", role.name.as_str(), role.who.as_ref(), role.unless.as_ref()));
+    /// Every clause: the kind and name of its rule, the keys it stands under, and itself.
+    fn clauses(&self) -> Vec<(&'static str, &str, &'static [&'static str], &Clause)> {
+        let roles = self.roles.iter().map(|role| {
+            let idle = role.bounds.spared_by_idle();
+            ("roles", role.name.as_str(), role.who.as_ref(), role.unless.as_ref(), idle)
+        });
         let denials = self
             .denials
             .iter()
-            .map(|rule| ("deny", rule.name.as_str(), Some(&rule.who), rule.unless.as_ref()));
-        let both = |(kind, name, who, unless): (_, _, Option<_>, Option<_>)| {
-            [("who", who), ("unless", unless)]
-                .into_iter()
-                .filter_map(move |(key, clause)| Some((kind, name, key, clause?)))
+            .map(|rule| ("deny", rule.name.as_str(), Some(&rule.who), rule.unless.as_ref(), None));
+        let all = |(kind, name, who, unless, idle): (_, _, Option<_>, Option<_>, Option<_>)| {
+            let under: [(&[&str], _); 3] =
+                [(&["who"], who), (&["unless"], unless), (&["for", "idle", "unless"], idle)];
+            under.into_iter().filter_map(move |(keys, clause)| Some((kind, name, keys, clause?)))
         };
-        roles.chain(denials).flat_map(both).collect()
+        roles.chain(denials).flat_map(all).collect()
     }
 }
 

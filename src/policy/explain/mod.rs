@@ -56,6 +56,8 @@ pub struct OfRole {
     pub who: Vec<Judged>,
     /// Who is excepted.
     pub unless: Vec<Judged>,
+    /// Whom its `idle` spares.
+    pub idle_unless: Vec<Judged>,
     /// The roles that bring it to the person.
     pub by: Vec<RoleName>,
     /// The roles that come with it.
@@ -207,6 +209,7 @@ impl View<'_, '_> {
             comes: comes.collect(),
             who: self.clause(role.who.as_ref()),
             unless: self.clause(role.unless.as_ref()),
+            idle_unless: self.clause(role.bounds.spared_by_idle()),
         }
     }
 

@@ -66,6 +66,18 @@ fn of_one_app_only_what_concerns_it_is_told() {
 }
 
 #[test]
+fn whom_idle_spares_is_told_condition_by_condition() {
+    let text = "version: 1
+roles:
+  a: { who: { provider: staff }, gets: { wiki: {} }, for: { idle: { after: 30d, unless: { groups: { any: [leads] } } } } }
+";
+    let explanation = explain(&parse(&[("p.yaml", text)]).unwrap(), &lead(), None);
+    let spares = &explanation.roles[0].idle_unless;
+    assert_eq!((spares.len(), &spares[0].answer, spares[0].line), (1, &Answer::Holds, 3));
+    assert!(explanation.roles[0].comes[0].ends.is_empty());
+}
+
+#[test]
 fn what_costs_more_than_a_look_is_measured() {
     let text =
         "version: 1\nroles:\n  a: { who: { provider: staff, when: claims.level > 1 }, gets: { wiki: {} } }\n";

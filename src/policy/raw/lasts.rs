@@ -1,6 +1,7 @@
 //! How long something lasts, as it is written.
 
 use super::super::moment::{Moment, Zone};
+use super::idle::Idle;
 use crate::account::Renew;
 use crate::span::Span;
 use schemars::JsonSchema;
@@ -22,8 +23,8 @@ pub(in crate::policy) struct Lasts {
     pub(in crate::policy) until: Option<Moment>,
     /// The time zone in which dates begin and end, such as Europe/Berlin; UTC if none.
     pub(in crate::policy) zone: Option<Zone>,
-    /// So long without a request, and it ends.
-    pub(in crate::policy) idle: Option<Span>,
+    /// So long without a request, and it ends; { after: 30d, unless: { .. } } spares some.
+    pub(in crate::policy) idle: Option<Idle>,
     /// The longest sign-in of somebody who holds it.
     pub(in crate::policy) session: Option<Span>,
     /// So long after the end, and the account is deleted, if it was made for this. Kept, only disabled, without it.

@@ -1,10 +1,12 @@
 //! A policy file as it is written. Its meaning, in canonical order, is what serializing it again gives; the JSON
 //! Schema for editors comes from the same types, and their descriptions are what editors show.
 
+mod idle;
 mod lasts;
 mod only;
 mod who;
 
+pub(super) use idle::Idle;
 pub(super) use lasts::Lasts;
 pub(super) use only::Only;
 pub(super) use who::{Glob, Groups, Matcher, OneOf, Pattern, Several, Tests, Who};

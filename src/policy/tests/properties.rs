@@ -89,6 +89,7 @@ pub(in crate::policy) fn any_rules(negative: bool) -> impl Strategy<Value = Valu
         Just(json!({ "from": "2026-03-02", "until": "2026-03-20" })),
         Just(json!({ "from": "2026-03-03" })),
         Just(json!({ "idle": "7d", "session": "8h" })),
+        Just(json!({ "idle": { "after": "9d", "unless": { "groups": { "any": ["c"] } } } })),
     ];
     let apps = prop::sample::subsequence(vec!["wiki", "notes"], 1..=2);
     let sometimes = move |chance| {

@@ -83,7 +83,8 @@ impl App {
         tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
 
-        let targets = watch::Sender::new(targets(&config.targets, &BTreeMap::new(), &Targets::new())?);
+        let none = BTreeMap::new();
+        let targets = watch::Sender::new(targets(&store, &clock, &config.targets, &none, &Targets::new())?);
         condition::tell(&metrics, &targets.subscribe(), &clock);
         let led = led(lifecycle.clone(), store.clone(), clock.clone(), targets.subscribe());
         tasks.spawn(store.clone().lead(led, stop.clone()));

@@ -6,8 +6,8 @@ use crate::issuer::{self, Issuer};
 use crate::lifecycle::{self, Lifecycle, Rules};
 use crate::names::{AppName, ProviderName, TargetName};
 use crate::policy::Policy;
-use crate::provision::Targets;
 use crate::provision::connectors;
+use crate::provision::{Budget, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
 use crate::{oidc, portal};
@@ -102,11 +102,14 @@ pub(super) fn rules(
     Rules { policy, groups: groups.collect(), targets, privileged, settings }
 }
 
-/// The targets of `settings`; those whose settings are as `before` are the very same that are `running`.
+/// The targets of `settings`; those whose settings are as `before` are the very same that are `running`. `store` counts
+/// what each is asked.
 ///
 /// # Errors
 /// Where an HTTP client cannot be made.
 pub(super) fn targets(
+    store: &Store,
+    clock: &Clock,
     settings: &BTreeMap<TargetName, connectors::Settings>,
     before: &BTreeMap<TargetName, connectors::Settings>,
     running: &Targets,
@@ -116,7 +119,10 @@ pub(super) fn targets(
         let unchanged = running.get(name).filter(|_| before.get(name) == Some(settings));
         let target = match unchanged {
             Some(target) => target.clone(),
-            None => Arc::new(settings.build()?),
+            None => {
+                let budget = |per_day| Budget::new(store.clone(), clock.clone(), name.clone(), per_day);
+                Arc::new(settings.build(settings.treatment.pace.per_day.map(budget))?)
+            }
         };
         targets.insert(name.clone(), target);
     }

@@ -33,7 +33,8 @@ impl Reload {
             );
             let plan = self.standing.lifecycle.plan(&rules).await.map_err(|error| error.to_string())?;
             let Plan { comparison, accounts } = plan;
-            let speaks = targets(&config.targets, &BTreeMap::new(), &Targets::new());
+            let (store, clock) = (&self.standing.store, &self.standing.clock);
+            let speaks = targets(store, clock, &config.targets, &BTreeMap::new(), &Targets::new());
             let speaks = speaks.map_err(|error| error.to_string())?;
             let account = |account: crate::lifecycle::Planned| {
                 let calls = |step| {

@@ -156,7 +156,9 @@ impl Reload {
     ) -> Result<Vec<&'static str>, NotApplied> {
         let restart = self.fixed.changed_in(&Fixed::of(&config));
         let issuers = self.standing.issuers(&config.providers, &self.issuers)?;
-        let targets = targets(&config.targets, &self.target_settings, &self.targets.borrow())?;
+        let Standing { store, clock, .. } = &self.standing;
+        let running = self.targets.borrow().clone();
+        let targets = targets(store, clock, &config.targets, &self.target_settings, &running)?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
         let apps = config.app_targets.clone();
         let rules =

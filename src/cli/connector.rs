@@ -106,7 +106,7 @@ impl Test {
             let known: Vec<&str> = config.targets.keys().map(TargetName::as_str).collect();
             bail!("there is no target {}; there are: {}", self.target, known.join(", "));
         };
-        let target = settings.build()?;
+        let target = settings.build(None)?;
         let groups = self.group.into_iter().map(Entitlement::Group);
         let wishes = Wishes {
             entitlements: groups.chain(self.role.into_iter().map(Entitlement::Role)).collect(),

@@ -3,6 +3,7 @@
 //! by looking. It decides nothing about who should have what.
 
 mod authorities;
+mod budget;
 pub mod connector;
 pub mod connectors;
 mod converge;
@@ -20,6 +21,7 @@ pub mod target;
 mod tokens;
 mod worker;
 
+pub use budget::Budget;
 pub use connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal, RetryAfter};
 pub use converge::wanted;
 pub use link::Link;

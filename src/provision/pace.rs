@@ -3,6 +3,7 @@
 //! Targets tell their limits in headers of several dialects. Whoever reads them before the limit is reached uses all of
 //! it and is never refused.
 
+use super::budget::Budget;
 use super::connector::{Fault, RetryAfter};
 use super::http::retry_after;
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +17,6 @@ use tokio::time::{Instant, sleep_until};
 
 /// The longest that a request waits for its turn; what would wait longer is done later.
 const PATIENCE: Duration = Duration::from_secs(3);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How fast a target may be asked, as the operator says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -24,14 +24,15 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Limits {
     /// So many requests in a second, spread evenly.
     pub per_second: Option<NonZeroU32>,
-    /// So many requests in a day, counted from the first.
+    /// So many requests in a day, counted from the first; see [`Budget`].
     pub per_day: Option<NonZeroU32>,
 }
 
 /// The turns of the requests to one target.
-#[derive(Debug)]
-pub(super) struct Pace {
-    limits: Limits,
+#[derive(Default)]
+pub struct Pace {
+    per_second: Option<NonZeroU32>,
+    budget: Option<Budget>,
     state: Mutex<State>,
 }
 
@@ -39,53 +40,48 @@ pub(super) struct Pace {
 struct State {
     /// When the next request may go.
     next: Option<Instant>,
-    /// When the day ends that is counted, and how many requests are left of it.
-    day: Option<(Instant, u32)>,
     /// What the target said it would still take, less what was sent since, and until when that counts.
     window: Option<(Instant, u32)>,
 }
 
 impl Pace {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, state: Mutex::default() }
+    /// So many requests in a second, and no more in a day than `budget` has.
+    pub fn new(per_second: Option<NonZeroU32>, budget: Option<Budget>) -> Self {
+        Self { per_second, budget, state: Mutex::default() }
     }
 
     /// Waits for the turn of a request, and takes it.
     ///
     /// # Errors
-    /// [`Fault::Throttled`] where it would take too long: nothing was sent.
+    /// [`Fault::Throttled`] where it would take too long, [`Fault::Transient`] where nobody can say: nothing was sent.
     pub(super) async fn turn(&self) -> Result<(), Fault> {
         loop {
             let now = Instant::now();
-            let Err(at) = self.take(now) else { return Ok(()) };
+            let Err(at) = self.take(now) else { break };
             if at.duration_since(now) > PATIENCE {
                 return Err(Fault::Throttled(Some(RetryAfter::In(signed(at.duration_since(now))))));
             }
             sleep_until(at).await;
+        }
+        match &self.budget {
+            Some(budget) => budget.take().await,
+            None => Ok(()),
         }
     }
 
     /// Takes the turn of a request that wants to go `now`, or says when to come again.
     fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.state();
-        let State { next, day, window } = &mut *state;
-        let blocked = |counted: &Option<(Instant, u32)>| match counted {
-            Some((until, 0)) if *until > now => Some(*until),
-            _ => None,
-        };
-        if let Some(per_day) = self.limits.per_day
-            && day.is_none_or(|(until, _)| until <= now)
-        {
-            *day = Some((now + DAY, per_day.get()));
-        }
+        let State { next, window } = &mut *state;
         let early = next.filter(|next| *next > now);
-        if let Some(at) = [early, blocked(day), blocked(window)].into_iter().flatten().max() {
+        let shut = window.filter(|(until, left)| *left == 0 && *until > now).map(|(until, _)| until);
+        if let Some(at) = early.max(shut) {
             return Err(at);
         }
-        for (_, left) in [day.as_mut(), window.as_mut()].into_iter().flatten() {
+        if let Some((_, left)) = window {
             *left = left.saturating_sub(1);
         }
-        if let Some(per_second) = self.limits.per_second {
+        if let Some(per_second) = self.per_second {
             *next = Some(now + Duration::from_secs(1) / per_second.get());
         }
         Ok(())
@@ -170,6 +166,7 @@ fn signed(span: Duration) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::header::{HeaderValue, RETRY_AFTER};
 
     fn told(status: u16, headers: &[(&'static str, &'static str)]) -> Option<Told> {
         let headers =
@@ -198,8 +195,7 @@ mod tests {
 
     #[test]
     fn nobody_goes_before_their_turn() {
-        let limits = Limits { per_second: NonZeroU32::new(10), per_day: NonZeroU32::new(25) };
-        let (pace, began) = (Pace::new(limits), Instant::now());
+        let (pace, began) = (Pace::new(NonZeroU32::new(10), None), Instant::now());
         let mut now = began;
         for _ in 0..25 {
             while let Err(at) = pace.take(now) {
@@ -207,23 +203,24 @@ mod tests {
             }
         }
         assert_eq!(now - began, Duration::from_millis(2400));
-        assert_eq!(pace.take(now + Duration::from_secs(60)), Err(began + DAY));
-        assert_eq!(pace.take(began + DAY), Ok(()));
     }
 
     #[tokio::test]
     async fn what_would_wait_long_is_not_sent() {
-        let pace = Pace::new(Limits { per_second: None, per_day: NonZeroU32::new(1) });
-        pace.turn().await.unwrap();
+        let pace = Pace::default();
+        pace.told(
+            StatusCode::TOO_MANY_REQUESTS,
+            &[(RETRY_AFTER, HeaderValue::from(7))].into_iter().collect(),
+        );
         let throttled = pace.turn().await;
         assert!(
-            matches!(throttled, Err(Fault::Throttled(Some(RetryAfter::In(span)))) if span.as_hours() >= 23)
+            matches!(throttled, Err(Fault::Throttled(Some(RetryAfter::In(span)))) if span.as_secs() >= 6)
         );
     }
 
     #[test]
     fn what_a_target_allows_is_used_up_and_no_more() {
-        let (pace, began) = (Pace::new(Limits::default()), Instant::now());
+        let (pace, began) = (Pace::default(), Instant::now());
         let told = |left: &'static str| {
             let headers = [("ratelimit-remaining", left), ("ratelimit-reset", "2")];
             let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));

@@ -4,7 +4,7 @@
 //!
 //! There are two ways to write. A [`Tx`] carries whatever concerns people, access and sessions, and can only end by
 //! [`Tx::commit`] with an audit entry: rows and record land together or not at all. [`Books`] hold leases,
-//! attempts, hand-overs and last use; they have no statement that could touch the former.
+//! attempts, hand-overs, last use and what targets were asked; they have no statement that could touch the former.
 //!
 //! A commit rings the bell, which wakes whoever waits for something to do, and makes the cached sessions of the
 //! people it touched stale.
@@ -12,6 +12,7 @@
 mod accounts;
 mod audit;
 mod books;
+mod budget;
 mod cache;
 mod claims;
 mod dialect;
@@ -41,6 +42,7 @@ pub(crate) use accounts::Standing;
 pub use accounts::{Origin, Rank, Verdict};
 pub use audit::AuditRow;
 pub use books::{Books, Handover};
+pub use budget::Drawn;
 pub use cache::Unavailable;
 pub use claims::{Claimed, Counted};
 pub use grants::GrantRow;

@@ -8,15 +8,19 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 4] = [
+const SQLITE: [Version; 5] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
     (4, "replicas", include_str!("migrations/0004_replicas.sqlite.sql")),
+    (5, "budget", include_str!("migrations/0005_budget.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 1] = [(4, "replicas", include_str!("migrations/0004_replicas.postgres.sql"))];
+const POSTGRES: [Version; 2] = [
+    (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
+    (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
+];
 
 /// Brings a store up to date.
 pub(super) fn migrator(dialect: Dialect) -> Migrator {

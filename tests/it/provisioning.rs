@@ -189,6 +189,32 @@ async fn what_ends_by_the_calendar_is_not_held_up() {
 }
 
 #[tokio::test]
+async fn a_target_gets_no_more_requests_in_a_day_however_often_we_start() {
+    const PER_DAY: usize = 30;
+    const PEOPLE: usize = 8;
+    let mut house = House::of(site(&format!("pace: {{ per-day: {PER_DAY} }}")).await).await;
+    house.crowd(PEOPLE);
+    for number in 0..PEOPLE {
+        house.signs_in(&format!("c-{number}")).await;
+        house.restart().await;
+    }
+    let asked = || house.scim.seen().len();
+    let paused =
+        || async { house.operator().asks("/targets").await[0]["paused_until"].is_string().then_some(()) };
+    soon(paused).await;
+    assert_eq!(asked(), PER_DAY);
+    while house.accounts().await.len() < PEOPLE {
+        let before = asked();
+        house.turn(DAY);
+        let done = || async { house.accounts().await.len() == PEOPLE };
+        soon(|| async { (done().await || asked() == before + PER_DAY).then_some(()) }).await;
+    }
+    assert!(asked() > PER_DAY, "there was enough for everybody");
+    house.turn(DAY);
+    house.finish().await;
+}
+
+#[tokio::test]
 async fn what_somebody_changed_by_hand_is_told_and_mended() {
     let site = Site::new(Clock::system()).await;
     let process = Process::serve(&site).await;

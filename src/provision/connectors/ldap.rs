@@ -29,7 +29,7 @@ use super::mark::{self, PREFIX, mark};
 use super::naming::Naming;
 use crate::account::{Actual, Candidate, Desired, Entitlement, Profile, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
-use crate::provision::pace::Limits;
+use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 
 /// The people of a directory.
@@ -49,7 +49,7 @@ pub struct Ldap {
 
 impl Ldap {
     /// A client for the directory of `settings`. Connects to nothing yet.
-    pub fn new(settings: &Settings, pace: Limits) -> Self {
+    pub fn new(settings: &Settings, pace: Pace) -> Self {
         let base = settings.base().to_owned();
         Self {
             server: Server::new(settings, pace),

@@ -11,8 +11,9 @@ pub mod rest;
 pub mod scim;
 pub mod webhook;
 
+use super::pace::Pace;
 use super::target::{Target, Treatment};
-use super::{Connector, pace};
+use super::{Budget, Connector};
 use crate::document::{Document, Mistakes};
 use ldap::Ldap;
 use postgres::Postgres;
@@ -110,12 +111,12 @@ impl Settings {
         }
     }
 
-    /// The target. Connects to nothing yet.
+    /// The target, whose requests of a day `budget` counts. Connects to nothing yet.
     ///
     /// # Errors
     /// Where a client cannot be made, as without any root certificates.
-    pub fn build(&self) -> anyhow::Result<Target> {
-        let pace: pace::Limits = self.treatment.pace;
+    pub fn build(&self, budget: Option<Budget>) -> anyhow::Result<Target> {
+        let pace = Pace::new(self.treatment.pace.per_second, budget);
         let connector: Arc<dyn Connector> = match &self.speaks {
             Speaks::Ldap(settings) => Arc::new(Ldap::new(settings, pace)),
             Speaks::Postgres(settings) => Arc::new(Postgres::new(settings, pace)),

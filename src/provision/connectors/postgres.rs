@@ -25,7 +25,7 @@ use super::mark::{self, mark};
 use super::naming::Naming;
 use crate::account::{Actual, Candidate, Desired, Profile, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
-use crate::provision::pace::Limits;
+use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 
 /// The roles of a PostgreSQL server.
@@ -40,7 +40,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// A client for the server of `settings`. Connects to nothing yet.
-    pub fn new(settings: &Settings, pace: Limits) -> Self {
+    pub fn new(settings: &Settings, pace: Pace) -> Self {
         Self {
             server: Server::new(settings, pace),
             naming: settings.name.clone(),

@@ -40,7 +40,7 @@ use self::description::Account;
 use crate::account::{Actual, Candidate, Desired, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page};
 use crate::provision::http::Http;
-use crate::provision::pace::{Limits, Pace};
+use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::sync::Arc;
@@ -61,11 +61,11 @@ impl Rest {
     ///
     /// # Errors
     /// When no HTTP client can be made, as without any root certificates.
-    pub fn new(settings: &Settings, pace: Limits) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: &Settings, pace: Pace) -> Result<Self, reqwest::Error> {
         let description = settings.description.clone();
         let media_type = description.media_type.as_deref().unwrap_or("application/json").to_owned();
         Ok(Self {
-            http: Http::new(settings.url.clone(), settings.auth(), media_type, Pace::new(pace))?,
+            http: Http::new(settings.url.clone(), settings.auth(), media_type, pace)?,
             description,
             settings: settings.values(),
             giving: Mutex::default(),

@@ -20,7 +20,7 @@ use self::server::Server;
 use super::Facts;
 use crate::account::{Actual, Candidate, Desired, Entitlement, Expiry, Profile, Seen, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
-use crate::provision::pace::Limits;
+use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -77,7 +77,7 @@ impl Scim {
     ///
     /// # Errors
     /// When no HTTP client can be made, as without any root certificates.
-    pub fn new(settings: &Settings, pace: Limits) -> Result<Self, reqwest::Error> {
+    pub fn new(settings: &Settings, pace: Pace) -> Result<Self, reqwest::Error> {
         Ok(Self { server: Server::new(settings, pace)?, creating_group: Mutex::default() })
     }
 

@@ -14,7 +14,7 @@ use crate::account::{Actual, Desired, Entitlement, Expiry, Profile, Seen, Step};
 use crate::clock::Clock;
 use crate::provision::connector::{Abilities, Call, Connector, Fault, Key, Refusal};
 use crate::provision::http::{Ask, Auth, Http, Reply};
-use crate::provision::pace::{Limits, Pace};
+use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
@@ -70,8 +70,8 @@ impl Webhook {
     ///
     /// # Errors
     /// When no HTTP client can be made, as without any root certificates.
-    pub fn new(settings: &Settings, pace: Limits) -> Result<Self, reqwest::Error> {
-        let http = Http::new(settings.webhook.clone(), Auth::None, JSON, Pace::new(pace))?;
+    pub fn new(settings: &Settings, pace: Pace) -> Result<Self, reqwest::Error> {
+        let http = Http::new(settings.webhook.clone(), Auth::None, JSON, pace)?;
         Ok(Self { http, settings: settings.clone(), clock: Clock::system() })
     }
 

@@ -6,7 +6,7 @@ use super::fault;
 use super::settings::Settings;
 use crate::provision::authorities::authorities;
 use crate::provision::connector::Fault;
-use crate::provision::pace::{Limits, Pace};
+use crate::provision::pace::Pace;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ldap3::controls::{Control, ControlType, PagedResults, RawControl};
@@ -59,7 +59,7 @@ impl Answer {
 }
 
 impl Server {
-    pub(super) fn new(settings: &Settings, pace: Limits) -> Self {
+    pub(super) fn new(settings: &Settings, pace: Pace) -> Self {
         Self {
             url: settings.ldap.url.clone(),
             bind: settings.bind.clone(),
@@ -67,7 +67,7 @@ impl Server {
             ca: settings.ca.clone(),
             is_secured: settings.is_secured(),
             is_upgraded: settings.is_upgraded(),
-            pace: Pace::new(pace),
+            pace,
             shared: Mutex::default(),
             pages: Mutex::default(),
         }

@@ -5,7 +5,7 @@ use super::role::Role;
 use super::settings::{Address, Settings};
 use crate::provision::authorities::authorities;
 use crate::provision::connector::Fault;
-use crate::provision::pace::{Limits, Pace};
+use crate::provision::pace::Pace;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
@@ -36,7 +36,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(settings: &Settings, pace: Limits) -> Self {
+    pub(super) fn new(settings: &Settings, pace: Pace) -> Self {
         let Address { host, port, user, database } = &settings.postgres;
         let secured = settings.ca.is_some() || !settings.postgres.is_loopback();
         let mut options = PgConnectOptions::new_without_pgpass()
@@ -51,7 +51,7 @@ impl Server {
         if let Some(password) = &settings.password {
             options = options.password(password.expose_secret());
         }
-        Self { options, ca: settings.ca.clone(), pace: Pace::new(pace), idle: Mutex::default() }
+        Self { options, ca: settings.ca.clone(), pace, idle: Mutex::default() }
     }
 
     /// A session in the database of the address.

@@ -56,7 +56,7 @@ async fn it_passes_the_walk_that_every_target_has_to_pass() {
                 failed
                     .extend((finding.outcome != crate::provision::probe::Outcome::Works).then_some(finding));
             };
-            let good = probe(&Postgres::new(&settings, Limits::default()), &wishes, now, &mut tell).await;
+            let good = probe(&Postgres::new(&settings, Pace::default()), &wishes, now, &mut tell).await;
             assert!(good && failed.is_empty(), "{failed:?}");
         }
     })
@@ -139,7 +139,7 @@ async fn what_stands_in_the_way_of_a_deletion_is_said() {
         // Without an owner, roles are closed and stay.
         let mut settings = cluster.as_superuser();
         settings.owner = None;
-        assert!(!Postgres::new(&settings, Limits::default()).abilities().delete);
+        assert!(!Postgres::new(&settings, Pace::default()).abilities().delete);
     })
     .await;
 }
@@ -238,7 +238,7 @@ async fn each_failure_says_what_it_means() {
             refused(target.apply(&Key { external_id: "gp-2".into(), native_id: None }, &long).await),
             Refusal::Invalid
         );
-        let little = Postgres::new(&cluster.as_nobody().await, Limits::default());
+        let little = Postgres::new(&cluster.as_nobody().await, Pace::default());
         assert_eq!(refused(little.apply(&key(), &give("app_owner")).await), Refusal::Forbidden);
         let wrong = cluster.client(json!({ "password": "wrong" }));
         assert!(matches!(wrong.observe(&key(), &Desired::closed()).await, Err(Fault::AuthFailed(_))));

@@ -2,7 +2,7 @@
 //! on the way is decided here.
 
 use super::tests::connector;
-use super::{Limits, Rest};
+use super::{Pace, Rest};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -101,7 +101,7 @@ impl<A: App> Fake<A> {
     /// A connector for it: `accounts` as YAML, without the address.
     pub(super) fn connector(&self, accounts: &str) -> Rest {
         let settings = connector(&format!("url: {}\n{accounts}", self.url)).unwrap();
-        Rest::new(&settings, Limits::default()).unwrap()
+        Rest::new(&settings, Pace::default()).unwrap()
     }
 
     pub(super) fn app<T>(&self, look: impl FnOnce(&mut A) -> T) -> T {

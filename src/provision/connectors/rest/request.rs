@@ -99,12 +99,12 @@ fn filled<'a>(
 mod tests {
     use super::*;
     use crate::provision::http::Auth;
-    use crate::provision::pace::{Limits, Pace};
+    use crate::provision::pace::Pace;
     use serde_json::json;
 
     fn asked(call: Value, name: Value) -> Result<Ask, Fault> {
         let base = "https://app.example/api/".parse().unwrap();
-        let http = Http::new(base, Auth::None, "application/json", Pace::new(Limits::default())).unwrap();
+        let http = Http::new(base, Auth::None, "application/json", Pace::default()).unwrap();
         let call = serde_json::from_value(call).unwrap();
         ask(&http, &call, &Known::default().with("name", name).with("none", Value::Null), true)
     }

@@ -2,7 +2,7 @@
 
 mod oddities;
 
-use super::{Dialect, Limits, Scim, Settings};
+use super::{Dialect, Pace, Scim, Settings};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -97,7 +97,7 @@ impl Fake {
         let mut settings = json!({ "scim": self.scim, "token": "s3cret" });
         settings.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
         let settings: Settings = serde_json::from_value(settings).unwrap();
-        Scim::new(&settings, Limits::default()).unwrap()
+        Scim::new(&settings, Pace::default()).unwrap()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -6,7 +6,7 @@ use super::features::Features;
 use super::{Settings, wire};
 use crate::provision::connector::{Fault, Refusal};
 use crate::provision::http::{Ask, Auth, Http, Reply};
-use crate::provision::pace::{Limits, Pace};
+use crate::provision::pace::Pace;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -26,10 +26,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(settings: &Settings, pace: Limits) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(settings: &Settings, pace: Pace) -> Result<Self, reqwest::Error> {
         let auth = Auth::Bearer(settings.token.clone());
         Ok(Self {
-            http: Http::new(settings.scim.clone(), auth, MEDIA_TYPE, Pace::new(pace))?,
+            http: Http::new(settings.scim.clone(), auth, MEDIA_TYPE, pace)?,
             dialect: settings.dialect,
             said: settings.capabilities,
             features: OnceLock::new(),

@@ -202,7 +202,7 @@ async fn a_server_that_is_not_there_has_done_nothing() {
     let settings: Settings =
         serde_json::from_value(json!({ "scim": "http://localhost:1/scim", "token": "s3cret" })).unwrap();
     assert!(!format!("{settings:?}").contains("s3cret"));
-    let scim = Scim::new(&settings, Limits::default()).unwrap();
+    let scim = Scim::new(&settings, Pace::default()).unwrap();
     let fault = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await;
     assert!(matches!(fault, Err(Fault::Transient { .. })), "{fault:?}");
 }

@@ -49,7 +49,7 @@ impl Receiver {
 
     fn webhook(&self, secret: &str) -> Webhook {
         let settings = json!({ "webhook": self.url, "secret": secret, "can": ["delete", "end-sessions"] });
-        Webhook::new(&serde_json::from_value(settings).unwrap(), Limits::default()).unwrap()
+        Webhook::new(&serde_json::from_value(settings).unwrap(), Pace::default()).unwrap()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{Ldap, Settings};
 use crate::provision::connectors::counterpart::{certificates, left_out, reserve};
-use crate::provision::pace::Limits;
+use crate::provision::pace::Pace;
 use ldap3::{LdapConnAsync, Mod, Scope, SearchEntry};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -138,7 +138,7 @@ impl Slapd {
     }
 
     pub(super) fn client(&self, further: Value) -> Ldap {
-        Ldap::new(&self.settings(further), Limits::default())
+        Ldap::new(&self.settings(further), Pace::default())
     }
 
     pub(super) fn secure(&self) -> String {

@@ -2,7 +2,7 @@
 
 use super::super::{Postgres, Settings};
 use crate::provision::connectors::counterpart::{certificates, left_out, reserve};
-use crate::provision::pace::Limits;
+use crate::provision::pace::Pace;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -163,7 +163,7 @@ impl Cluster {
     }
 
     pub(super) fn client(&self, further: Value) -> Postgres {
-        Postgres::new(&self.settings("postgres", further), Limits::default())
+        Postgres::new(&self.settings("postgres", further), Pace::default())
     }
 
     pub(super) fn ca(&self) -> PathBuf {

@@ -52,7 +52,7 @@ async fn described(description: &str, answers: &[(&str, Value)]) -> (Fake<Script
     let fake = Fake::start(Script { answers, ..Script::default() }).await;
     let accounts = format!("rest: desk.yaml\nurl: {}\nauth: {{ bearer: t0ken }}\n", fake.url);
     let settings = connector_with(&accounts, description).unwrap_or_else(|wrong| panic!("{wrong}"));
-    (fake, Rest::new(&settings, Limits::default()).unwrap())
+    (fake, Rest::new(&settings, Pace::default()).unwrap())
 }
 
 fn ours(id: &str) -> Value {
@@ -308,7 +308,7 @@ take: { group: [{ call: "DELETE /groups/{{ group }}/members/{{ id }}" }] }
     let accounts = format!("rest: desk.yaml\nurl: {}\nauth: {{ bearer: t0ken }}\n", fake.url);
     let text = LEAST.replace("mark: /ours }", "mark: /ours, groups: /groups }") + further;
     let settings = connector_with(&accounts, &text).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let rest = Rest::new(&settings, Limits::default()).unwrap();
+    let rest = Rest::new(&settings, Pace::default()).unwrap();
     let give = Step::Give { native_id: "7".into(), entitlement: group("readers") };
     let (key, give) = (key(), &give);
     let (one, two, three) =

@@ -50,7 +50,7 @@ async fn start(guarded: Guarded) -> (Fake<Guarded>, Rest) {
         fake.url, fake.url
     );
     let settings = connector_with(&accounts, &scaffold("Guarded").replace("[bearer]", "[oauth]")).unwrap();
-    (fake, Rest::new(&settings, Limits::default()).unwrap())
+    (fake, Rest::new(&settings, Pace::default()).unwrap())
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Real {
     fn client(&self, capabilities: serde_json::Value) -> Scim {
         let scim = format!("http://127.0.0.1:{}/v2", self.port);
         let settings = json!({ "scim": scim, "token": "s3cret", "capabilities": capabilities });
-        Scim::new(&serde_json::from_value(settings).unwrap(), Limits::default()).unwrap()
+        Scim::new(&serde_json::from_value(settings).unwrap(), Pace::default()).unwrap()
     }
 }
 

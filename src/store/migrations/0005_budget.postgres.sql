@@ -1,0 +1,4 @@
+-- How many requests a target got in the day that is counted.
+
+ALTER TABLE targets ADD COLUMN day_ends BIGINT;                     -- NULL before the first
+ALTER TABLE targets ADD COLUMN spent    BIGINT NOT NULL DEFAULT 0;

@@ -2,9 +2,15 @@
 
 use crate::account::{Actual, Desired, Seen, Step, next_step};
 use crate::provision::connector::{Connector, Key};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpSocket;
+use tracing::Level;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// A free port on loopback that nobody else gets while the socket lives: bound, and not listened on. Who says
 /// SO_REUSEADDR, as servers do, can listen there.
@@ -36,6 +42,52 @@ pub(super) fn certificates(folder: &Path) {
             let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
             std::fs::write(folder.join("server.pem"), params.signed_by(&key, &ca).unwrap().pem()).unwrap();
             std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+        }
+    }
+}
+
+/// What is logged while `work` runs: all that it and its libraries have to say.
+pub(super) async fn logged(work: impl Future<Output = ()>) -> String {
+    let log = Arc::<Mutex<Vec<u8>>>::default();
+    let writer = log.clone();
+    let traced = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
+    let guard = traced.with_writer(move || Log(writer.clone())).finish().set_default();
+    work.await;
+    drop(guard);
+    let log = log.lock().unwrap();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Fails where one of `secrets` was said, in any of the forms in which a library may print bytes.
+pub(super) fn says_nothing_of(said: &str, secrets: &[&str]) {
+    assert!(said.contains("TRACE"), "nothing was traced: {said}");
+    for secret in secrets {
+        let of = |form: fn(&u8) -> String, joint: &str| {
+            secret.as_bytes().iter().map(form).collect::<Vec<_>>().join(joint)
+        };
+        let forms = [
+            (*secret).to_owned(),
+            STANDARD.encode(secret),
+            of(|byte| byte.to_string(), ", "),
+            of(|byte| format!("{byte:02x}"), ""),
+            of(|byte| format!("{byte:02x}"), " "),
+        ];
+        for form in forms {
+            let line = said.lines().find(|line| line.to_lowercase().contains(&form.to_lowercase()));
+            assert!(line.is_none(), "{secret} is said: {line:?}");
         }
     }
 }

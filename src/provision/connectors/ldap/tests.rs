@@ -365,3 +365,24 @@ async fn an_account_of_active_directory_gets_a_password_over_tls_alone() {
         slapd.delete(dn).await;
     }
 }
+
+#[tokio::test]
+async fn its_password_is_never_said_however_much_is_logged() {
+    let Some(slapd) = Slapd::start("").await else { return };
+    let desired = Desired::Active(profile("Ada@x.example", &["readers"], &[]));
+    let mut said = counterpart::logged(async {
+        let over_tls = json!({ "ldap": slapd.secure(), "ca": slapd.file("ca.pem") });
+        for way in [json!({}), over_tls] {
+            settle(&slapd.client(way), &desired).await;
+        }
+    })
+    .await;
+    said += &counterpart::logged(async {
+        let stranger = slapd.client(json!({ "password": "wr0ng-w0rd" }));
+        let refused = stranger.observe(&key(), &desired).await.unwrap_err();
+        assert!(matches!(refused, Fault::AuthFailed(_)), "{refused:?}");
+        tracing::info!("{refused} {refused:?}");
+    })
+    .await;
+    counterpart::says_nothing_of(&said, &[slapd::PASSWORD, "wr0ng-w0rd"]);
+}

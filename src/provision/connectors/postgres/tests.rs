@@ -298,3 +298,21 @@ async fn only_a_server_that_the_authority_vouches_for_is_spoken_to() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn its_password_is_never_said_however_much_is_logged() {
+    each(async |cluster: &Cluster| {
+        cluster.run("CREATE ROLE readers").await;
+        let desired = Desired::Active(profile("ada", &["readers"], &[]));
+        let said = counterpart::logged(async {
+            settle(&cluster.client(json!({})), &desired).await;
+            let stranger = cluster.client(json!({ "password": "wr0ng-w0rd" }));
+            let refused = stranger.observe(&key(), &desired).await.unwrap_err();
+            assert!(matches!(refused, Fault::AuthFailed(_)), "{refused:?}");
+            tracing::info!("{refused} {refused:?}");
+        })
+        .await;
+        counterpart::says_nothing_of(&said, &["s3cret", "wr0ng-w0rd"]);
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod gitea;
 mod grafana;
 mod jira;
 mod language;
+mod secrets;
 mod tokens;
 
 use super::super::counterpart::in_words;

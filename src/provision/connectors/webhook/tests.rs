@@ -1,7 +1,7 @@
 //! Against the receiver that the documentation shows, which is a program of its own.
 
 use super::*;
-use crate::provision::connectors::counterpart::{left_out, reserve};
+use crate::provision::connectors::counterpart::{left_out, logged, reserve, says_nothing_of};
 use crate::provision::probe::{Outcome, Wishes, probe};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -79,6 +79,20 @@ async fn who_does_not_sign_as_we_do_is_told_nothing() {
     let stranger = receiver.webhook("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let refused = stranger.observe(&key(), &Desired::closed()).await;
     assert!(matches!(refused, Err(Fault::AuthFailed(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn its_secret_is_never_said_however_much_is_logged() {
+    let Some(receiver) = Receiver::start().await else { return };
+    const WRONG: &str = "whsec_Zm9yYmlkZGVuIGZvcmJpZGRlbiBmb3I=";
+    let said = logged(async {
+        assert_eq!(receiver.webhook(SECRET).observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
+        let refused = receiver.webhook(WRONG).observe(&key(), &Desired::closed()).await.unwrap_err();
+        tracing::info!("{refused} {refused:?}");
+    })
+    .await;
+    let bytes = |secret: &'static str| secret.trim_start_matches("whsec_");
+    says_nothing_of(&said, &[bytes(SECRET), bytes(WRONG)]);
 }
 
 #[test]

@@ -32,8 +32,12 @@ pub(super) trait Claim: Sync {
     /// Whether another call may begin.
     fn may_go_on(&self) -> bool;
 
-    /// Whether the account of this id in the target is another one of ours already.
-    fn is_taken(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
+    /// Notes, before it is done, that the account of this id in the target is adopted: nobody else adopts it from then on,
+    /// and it is never deleted, whatever becomes of the call. `false` where it is another one of ours already.
+    fn adopts(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
+
+    /// Notes that one is created in place of one that was to be adopted.
+    fn creates(&self) -> impl Future<Output = Result<(), store::Error>> + Send;
 
     /// Writes `record` down if the claim still stands, and says whether it did.
     fn record(&self, record: Record<'_>) -> impl Future<Output = Result<bool, store::Error>> + Send;
@@ -123,9 +127,6 @@ impl<C: Claim> Walk<'_, C> {
                 }
                 step => step,
             };
-            if let Some(Step::Adopt { native_id }) = &step {
-                self.nobody_elses(native_id).await?;
-            }
             // Also where somebody else closed it: what they left open is not theirs to know.
             let closes = step.as_ref().is_none_or(|step| matches!(step, Step::Delete { .. }));
             if closes && (!due.settled || was_closed(&known, &seen)) {
@@ -148,9 +149,7 @@ impl<C: Claim> Walk<'_, C> {
             }
             known = look.seen;
             key.native_id = known.native_id().map(str::to_owned);
-            if let Step::Adopt { .. } = step {
-                origin = Origin::Adopted;
-            }
+            origin = self.comes(&step, origin).await?;
             if let Some(id) = self.take(&key, &step, origin).await? {
                 key.native_id = Some(id);
             }
@@ -159,14 +158,23 @@ impl<C: Claim> Walk<'_, C> {
         Err(Fault::transient("no end of steps: something else changes the account as well").into())
     }
 
-    /// Refuses to adopt what is another person's: an address may be given to somebody new, and not every target shows
-    /// whose an account is.
-    async fn nobody_elses(&self, native_id: &str) -> Result<(), Halt> {
-        if self.claim.is_taken(native_id).await.map_err(Halt::Store)? {
-            let said = format!("account {native_id} is somebody else's already, so it is not adopted");
-            return Err(Fault::refused(Refusal::Conflict, said).into());
+    /// How the account comes to be ours by `step`, if it does. What is another person's is not adopted: an address may be
+    /// given to somebody new, and not every target shows whose an account is.
+    async fn comes(&self, step: &Step, origin: Origin) -> Result<Origin, Halt> {
+        match step {
+            Step::Adopt { native_id } => {
+                if self.claim.adopts(native_id).await.map_err(Halt::Store)? {
+                    return Ok(Origin::Adopted);
+                }
+                let said = format!("account {native_id} is somebody else's already, so it is not adopted");
+                Err(Fault::refused(Refusal::Conflict, said).into())
+            }
+            Step::Create(_) if origin == Origin::Adopted => {
+                self.claim.creates().await.map_err(Halt::Store)?;
+                Ok(Origin::Created)
+            }
+            _ => Ok(origin),
         }
-        Ok(())
     }
 
     /// What can be had of `desired`, of an account that is as it was `seen`.

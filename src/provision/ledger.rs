@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) settled_version: i64,
     pub(crate) next_due: Timestamp,
     pub(crate) unsure: bool,
+    /// The account that it adopted, or is about to.
+    pub(crate) adopting: Option<String>,
     /// Whether the sweep wants another look at it although it is settled.
     pub(crate) look_again: bool,
     pub(crate) events: Vec<Event>,
@@ -54,6 +56,7 @@ impl Ledger {
             settled_version: 0,
             next_due: now,
             unsure: false,
+            adopting: None,
             look_again: false,
             events: Vec::new(),
         };
@@ -101,6 +104,7 @@ impl Ledger {
     pub(crate) fn looked(&mut self, claim: &Due, look: &Look, now: Timestamp) -> bool {
         let Some(row) = self.held(claim) else { return false };
         row.due.seen = look.seen.clone();
+        row.due.origin = look.origin(claim).unwrap_or(row.due.origin);
         row.events.extend(look.changes.iter().cloned().map(Event::Changed));
         row.unsure = false;
         if look.settled {
@@ -130,6 +134,26 @@ impl Ledger {
 
     pub(crate) fn released(&mut self, claim: &Due, now: Timestamp) -> bool {
         self.held(claim).map(|row| row.release(now)).is_some()
+    }
+
+    pub(crate) fn adopts(&mut self, claim: &Due, native_id: &str) -> bool {
+        let has = |row: &Row| {
+            row.due.seen.native_id() == Some(native_id) || row.adopting.as_deref() == Some(native_id)
+        };
+        if self.rows.iter().any(|row| row.due.id != claim.id && has(row)) {
+            return false;
+        }
+        let Some(row) = self.held(claim) else { return false };
+        row.adopting = Some(native_id.to_owned());
+        row.due.origin = Origin::Adopted;
+        true
+    }
+
+    pub(crate) fn creates(&mut self, claim: &Due) {
+        if let Some(row) = self.held(claim) {
+            row.adopting = None;
+            row.due.origin = Origin::Created;
+        }
     }
 
     /// What the sweep does to every settled account.

@@ -3,14 +3,14 @@
 
 mod target;
 
-use self::target::{Accounts, Mishap, STRANGER, Target, pause};
-use super::converge::{Claim, LEASE, Record, converge};
-use super::ledger::{Event, Ledger};
+use self::target::{ABILITIES, Accounts, Mishap, STRANGER, Target, pause};
+use super::converge::{Claim, LEASE, Record, converge, wanted};
+use super::ledger::{Event, Ledger, Row};
 use super::link::Link;
-use crate::account::{Actual, Change, Desired, Entitlement, Profile, next_step};
+use crate::account::{Actual, Candidate, Change, Desired, Entitlement, Profile, next_step};
 use crate::clock::Clock;
 use crate::names::TargetName;
-use crate::store::{self, Due};
+use crate::store::{self, Due, Origin};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -20,12 +20,15 @@ use std::task::{Context, Waker};
 
 /// Accounts in play.
 const ROWS: usize = 2;
+/// Addresses that people may have: the same one for two of them, where it was given to somebody new.
+const ADDRESSES: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Action {
     Desire {
         row: usize,
         name: usize,
+        address: usize,
         entitlements: BTreeSet<Entitlement>,
     },
     Expire {
@@ -49,6 +52,10 @@ enum Action {
     },
     /// A write whose answer was lost takes effect after all.
     Land,
+    /// Somebody at the target makes an account with this address.
+    Before {
+        address: usize,
+    },
     /// Somebody at the target closes or opens the account by hand.
     Meddle {
         row: usize,
@@ -68,8 +75,9 @@ fn action() -> impl Strategy<Value = Action> {
         .prop_map(|(role, name)| if role { Entitlement::Role(name) } else { Entitlement::Group(name) });
     let entitlements = prop::collection::btree_set(one, 0..3);
     prop_oneof![
-        3 => (row.clone(), 0..7_usize, entitlements)
-            .prop_map(|(row, name, entitlements)| Action::Desire { row, name, entitlements }),
+        3 => (row.clone(), 0..7_usize, 0..ADDRESSES, entitlements).prop_map(|(row, name, address, entitlements)| {
+            Action::Desire { row, name, address, entitlements }
+        }),
         1 => row.clone().prop_map(|row| Action::Expire { row }),
         1 => row.clone().prop_map(|row| Action::Delete { row }),
         6 => Just(Action::Claim),
@@ -77,6 +85,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..4_usize).prop_map(|worker| Action::Crash { worker }),
         3 => prop::sample::select(vec![1, 3, 31, 400]).prop_map(|secs| Action::Turn { secs }),
         1 => Just(Action::Land),
+        1 => (0..ADDRESSES).prop_map(|address| Action::Before { address }),
         1 => row.prop_map(|row| Action::Meddle { row }),
         1 => Just(Action::Sweep),
     ]
@@ -93,9 +102,18 @@ impl Claim for Memory {
         true
     }
 
-    /// Nobody was here before us.
-    async fn is_taken(&self, _: &str) -> Result<bool, store::Error> {
-        Ok(false)
+    async fn adopts(&self, native_id: &str) -> Result<bool, store::Error> {
+        pause().await;
+        let adopts = self.ledger.lock().unwrap().adopts(&self.due, native_id);
+        pause().await;
+        Ok(adopts)
+    }
+
+    async fn creates(&self) -> Result<(), store::Error> {
+        pause().await;
+        self.ledger.lock().unwrap().creates(&self.due);
+        pause().await;
+        Ok(())
     }
 
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
@@ -144,7 +162,7 @@ impl World {
 
     fn take(&mut self, action: Action) {
         match action {
-            Action::Desire { row, name, entitlements } => {
+            Action::Desire { row, name, address, entitlements } => {
                 let user_name = match name {
                     0 => STRANGER.into(),
                     1..4 => format!("b-{row}"),
@@ -152,7 +170,8 @@ impl World {
                 };
                 self.given[row].extend(entitlements.iter().cloned());
                 let withdrawn = &self.given[row] - &entitlements;
-                let profile = Profile { user_name, entitlements, withdrawn, ..Profile::default() };
+                let email = Some(addressed(address));
+                let profile = Profile { user_name, email, entitlements, withdrawn, ..Profile::default() };
                 self.desire(row, Desired::Active(profile));
             }
             Action::Expire { row } => self.desire(row, Desired::closed()),
@@ -166,6 +185,11 @@ impl World {
             }
             Action::Turn { secs } => self.clock.advance(SignedDuration::from_secs(secs)),
             Action::Land => self.land(),
+            Action::Before { address } => {
+                let mut accounts = self.accounts.lock().unwrap();
+                let native_id = format!("before-{}", accounts.before.len() + accounts.adopted.len());
+                accounts.before.insert(native_id, addressed(address));
+            }
             Action::Meddle { row } => {
                 let key = self.ledger.lock().unwrap().rows[row].due.external_id.clone();
                 if let Some(Actual::Present(seen)) = self.accounts.lock().unwrap().ours.get_mut(&key) {
@@ -186,7 +210,8 @@ impl World {
             let (target, clock) = (Target(self.accounts.clone()), self.clock.clone());
             let claim = Memory { ledger: self.ledger.clone(), due, clock: self.clock.clone() };
             self.workers.push(Box::pin(async move {
-                converge(&target, &Link::default(), &claim.due, &claim, &clock, 0.5).await.unwrap();
+                let link = Link { id: None, email: vec!["x.example".to_owned()] };
+                converge(&target, &link, &claim.due, &claim, &clock, 0.5).await.unwrap();
             }));
         }
     }
@@ -239,9 +264,22 @@ impl World {
                 accounts.created.get(&row.due.external_id).is_none_or(|times| *times == 1),
                 "created twice"
             );
-            match &row.due.desired {
+            let origin = row.due.origin;
+            let is_of_before = actual.native_id().is_some_and(|id| id.starts_with("before"));
+            assert!(!is_of_before || origin == Origin::Adopted, "forgets that it was there before: {row:?}");
+            match &wanted(&row.due.desired, &actual, origin, ABILITIES) {
                 Desired::Active(profile) if profile.user_name == STRANGER => {
                     assert!(row.is_due() && row.due.stuck, "took over a stranger's name");
+                }
+                Desired::Active(profile) if actual == Actual::Absent => {
+                    let found = accounts.with(profile.email.as_deref().unwrap_or_default());
+                    let promised = |one: &Candidate| {
+                        let promises = |other: &Row| other.adopting.as_ref() == Some(&one.native_id);
+                        ledger.rows.iter().any(|other| other.due.id != row.due.id && promises(other))
+                    };
+                    let is_clear = matches!(&found[..], [one] if one.external_id.is_none() && !promised(one));
+                    assert!(!found.is_empty() && !is_clear, "could have had an account: {row:?}");
+                    assert!(row.is_due() && row.due.stuck, "nobody is asked whose account it is");
                 }
                 desired => {
                     assert!(!row.is_due() && !row.due.stuck, "does not settle: {row:?}");
@@ -255,7 +293,15 @@ impl World {
             }
             told(&row.events, &row.due.desired, &actual);
         }
+        for (native_id, marks) in &accounts.adopted {
+            assert_eq!(marks.len(), 1, "{native_id} was adopted by several");
+            assert!(!accounts.deleted.contains(native_id), "{native_id} was there before us, and is deleted");
+        }
     }
+}
+
+fn addressed(address: usize) -> String {
+    format!("p{address}@x.example")
 }
 
 /// Every change has one event: told in order, they make an account that is as the target's.

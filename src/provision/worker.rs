@@ -243,8 +243,12 @@ impl Claim for Held<'_> {
         !self.stop.is_cancelled() && self.lane.clock.now() >= self.lane.target.paused_until()
     }
 
-    async fn is_taken(&self, native_id: &str) -> Result<bool, store::Error> {
-        self.lane.store.is_taken(self.due, native_id).await
+    async fn adopts(&self, native_id: &str) -> Result<bool, store::Error> {
+        self.lane.store.bookkeep().adopts(self.due, native_id).await
+    }
+
+    async fn creates(&self) -> Result<(), store::Error> {
+        self.lane.store.bookkeep().creates(self.due).await
     }
 
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {

@@ -19,6 +19,15 @@ pub enum Origin {
     Adopted,
 }
 
+impl Origin {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
 impl FromStr for Origin {
     type Err = String;
 

@@ -94,6 +94,37 @@ impl Books<'_> {
         Ok(())
     }
 
+    /// Notes that the account of `due` is about to be the one of this id in its target, that was there before us. `false` if
+    /// that is another row's, or is about to be where no operator says otherwise, or the claim no longer stands.
+    pub async fn adopts(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
+        let mut tx = self.store.write().await?;
+        self.store.lock(&mut tx, &format!("adopting {}", due.target)).await?;
+        let done = query(
+            "UPDATE accounts SET adopting = $3, origin = 'adopted' WHERE id = $1 AND epoch = $2
+                AND NOT EXISTS (SELECT 1 FROM accounts AS other WHERE other.target = $4 AND other.id <> $1
+                    AND (other.native_id = $3 OR other.adopting = $3 AND $5 = 0))",
+        )
+        .bind(due.id.to_string())
+        .bind(due.epoch)
+        .bind(native_id)
+        .bind(due.target.as_str())
+        .bind(i64::from(due.verdict.is_some()))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that the account of `due` is about to be created, and none adopted.
+    pub async fn creates(&self, due: &Due) -> Result<(), Error> {
+        query("UPDATE accounts SET adopting = NULL, origin = 'created' WHERE id = $1 AND epoch = $2")
+            .bind(due.id.to_string())
+            .bind(due.epoch)
+            .execute(&self.store.0.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Gives a claim back with work left to do. `false` if it no longer stands.
     pub async fn released(&self, due: &Due) -> Result<bool, Error> {
         let done = query("UPDATE accounts SET lease = 0 WHERE id = $1 AND epoch = $2")

@@ -8,18 +8,20 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 5] = [
+const SQLITE: [Version; 6] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
     (4, "replicas", include_str!("migrations/0004_replicas.sqlite.sql")),
     (5, "budget", include_str!("migrations/0005_budget.sqlite.sql")),
+    (6, "adopting", include_str!("migrations/0006_adopting.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 2] = [
+const POSTGRES: [Version; 3] = [
     (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
     (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
+    (6, "adopting", include_str!("migrations/0006_adopting.postgres.sql")),
 ];
 
 /// Brings a store up to date.

@@ -68,12 +68,12 @@ pub struct Look {
 impl Look {
     /// How the account came to be ours, where this look tells; then what an operator said of it has been done. One that the very first look of all finds was there before
     /// us, though it carries our external id: our store was lost, or it was put there by hand.
-    fn origin(&self, due: &Due) -> Option<&'static str> {
+    pub(crate) fn origin(&self, due: &Due) -> Option<Origin> {
         let born = self.changes.contains(&Change::Created);
         match &self.after {
-            Some(Step::Create(_)) if born => Some("created"),
-            Some(Step::Adopt { .. }) if born => Some("adopted"),
-            None if born && due.epoch == 1 => Some("adopted"),
+            Some(Step::Create(_)) if born => Some(Origin::Created),
+            Some(Step::Adopt { .. }) if born => Some(Origin::Adopted),
+            None if born && due.epoch == 1 => Some(Origin::Adopted),
             _ => None,
         }
     }
@@ -164,7 +164,7 @@ impl Store {
         .bind(i64::from(look.settled))
         .bind(due.version)
         .bind(i64::from(active))
-        .bind(look.origin(due))
+        .bind(look.origin(due).map(Origin::as_str))
         .fetch_optional(&mut *tx.inner)
         .await?;
         if row.is_none() {
@@ -205,17 +205,6 @@ impl Store {
         let entry = tx.of_account(due, event, json!({ "failure": failure.words })).await?;
         tx.commit(&entry).await?;
         Ok(true)
-    }
-
-    /// Whether the account of this id in its target is that of another row than `due`.
-    pub async fn is_taken(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
-        let row = query("SELECT 1 FROM accounts WHERE target = $1 AND id <> $2 AND native_id = $3 LIMIT 1")
-            .bind(due.target.as_str())
-            .bind(due.id.to_string())
-            .bind(native_id)
-            .fetch_optional(&self.0.reader)
-            .await?;
-        Ok(row.is_some())
     }
 
     /// Whether an account of `target` is due at `now` and under nobody's lease.

@@ -1,7 +1,7 @@
 //! A target that does the worst: it loses answers, takes effect late, throttles and lies.
 
-use crate::account::{Actual, Desired, Step};
-use crate::provision::connector::{Abilities, Call, Connector, Fault, Key, Refusal, RetryAfter};
+use crate::account::{Actual, Candidate, Desired, Profile, Seen, Step};
+use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Refusal, RetryAfter};
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,9 @@ use std::task::Poll;
 
 /// The name of an account that is somebody else's.
 pub(super) const STRANGER: &str = "stranger";
+
+pub(super) const ABILITIES: Abilities =
+    Abilities { delete: true, sessions: true, hand_over: false, link: true, list: false, unmarked: false };
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mishap {
@@ -33,6 +36,12 @@ pub(super) struct Accounts {
     pub(super) created: BTreeMap<String, usize>,
     /// Who is signed in there, since we let them.
     pub(super) sessions: BTreeSet<String>,
+    /// Those that somebody made before us, by their ids, each with its address. They carry nobody's mark.
+    pub(super) before: BTreeMap<String, String>,
+    /// Whose mark was ever put on each of them.
+    pub(super) adopted: BTreeMap<String, BTreeSet<String>>,
+    /// Which accounts we ever deleted.
+    pub(super) deleted: BTreeSet<String>,
     pub(super) late: Vec<(Key, Step)>,
     pub(super) mishap: Option<Mishap>,
 }
@@ -52,25 +61,78 @@ impl Accounts {
         if name == Some(STRANGER) {
             return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
         }
-        if let Step::Create(_) = step {
+        if let Step::Create(profile) = step {
             if before == Actual::Absent {
                 *self.created.entry(key.external_id.clone()).or_default() += 1;
-                self.ours.insert(key.external_id.clone(), before.after(step));
+                self.marked(key, format!("of {}", key.external_id), profile);
                 self.sessions.insert(key.external_id.clone());
             }
+        } else if let Step::Adopt { native_id } = step {
+            return self.adopt(key, native_id);
         } else if before != Actual::Absent {
             self.ours.insert(key.external_id.clone(), before.after(step));
         }
         match step {
             Step::Enable { .. } => drop(self.sessions.insert(key.external_id.clone())),
             Step::EndSessions { .. } => drop(self.sessions.remove(&key.external_id)),
-            Step::Delete { .. } => {
+            Step::Delete { native_id } => {
+                self.deleted.insert(native_id.clone());
                 self.sessions.remove(&key.external_id);
                 self.created.remove(&key.external_id);
             }
             _ => {}
         }
         Ok(None)
+    }
+
+    /// The account of `native_id`, which looks like `profile`, carries the mark of `key`.
+    fn marked(&mut self, key: &Key, native_id: String, profile: &Profile) {
+        if let Actual::Present(seen) = Actual::Absent.after(&Step::Create(profile.clone())) {
+            self.ours.insert(key.external_id.clone(), Actual::Present(Seen { native_id, ..seen }));
+        }
+    }
+
+    /// Puts the mark of `key` on an account, whosesoever it carries: a server does as it is told, but for a mark that is on
+    /// another account already.
+    fn adopt(&mut self, key: &Key, native_id: &str) -> Result<Option<String>, Fault> {
+        if self.actual(&key.external_id) != Actual::Absent {
+            return Err(Fault::refused(Refusal::Conflict, "another account carries that mark"));
+        }
+        let theirs = |(_, actual): &(&String, &Actual)| actual.native_id() == Some(native_id);
+        if let Some(other) = self.ours.iter().find(theirs).map(|(other, _)| other.clone()) {
+            let account = self.ours.remove(&other).unwrap_or(Actual::Absent);
+            self.ours.insert(key.external_id.clone(), account);
+        } else if let Some(email) = self.before.remove(native_id) {
+            let user_name = format!("old {native_id}");
+            self.marked(
+                key,
+                native_id.to_owned(),
+                &Profile { user_name, email: Some(email), ..Profile::default() },
+            );
+        } else {
+            return Err(Fault::transient("there is no such account"));
+        }
+        self.adopted.entry(native_id.to_owned()).or_default().insert(key.external_id.clone());
+        Ok(None)
+    }
+
+    /// The accounts with this address.
+    pub(super) fn with(&self, email: &str) -> Vec<Candidate> {
+        let candidate = |native_id: &str, external_id: Option<&String>| Candidate {
+            native_id: native_id.to_owned(),
+            user_name: String::new(),
+            email: Some(email.to_owned()),
+            active: true,
+            external_id: external_id.cloned(),
+        };
+        let ours = self.ours.iter().filter_map(|(external_id, actual)| match actual {
+            Actual::Present(seen) if seen.email.as_deref() == Some(email) => {
+                Some(candidate(&seen.native_id, Some(external_id)))
+            }
+            _ => None,
+        });
+        let before = self.before.iter().filter(|(_, address)| *address == email);
+        ours.chain(before.map(|(native_id, _)| candidate(native_id, None))).collect()
     }
 
     fn fault(&mut self) -> Result<Option<Mishap>, Fault> {
@@ -89,7 +151,23 @@ pub(super) struct Target(pub(super) Arc<Mutex<Accounts>>);
 
 impl Connector for Target {
     fn abilities(&self) -> Abilities {
-        Abilities { delete: true, sessions: true, ..Abilities::default() }
+        ABILITIES
+    }
+
+    fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
+        Box::pin(async {
+            pause().await;
+            let found = {
+                let mut accounts = self.0.lock().unwrap();
+                accounts.fault()?;
+                match by {
+                    By::Email(email) => accounts.with(email),
+                    By::UserName(_) | By::Attribute(..) => Vec::new(),
+                }
+            };
+            pause().await;
+            Ok(found)
+        })
     }
 
     fn calls(&self, _: &Step) -> Vec<Call> {

@@ -1,6 +1,7 @@
 //! The proof: the real steps, the real walk of one account and the real retries, against a target and a store that
 //! do the worst. Workers are polled by hand, one `await` at a time and in any order; to crash one is to drop it.
 
+mod guard;
 mod target;
 
 use self::target::{ABILITIES, Accounts, Mishap, STRANGER, Target, pause};

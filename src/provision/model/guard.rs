@@ -1,0 +1,189 @@
+//! The guard against taking too much at once, by the real store: whatever is asked in whatever order, no more is taken
+//! unasked than may be, an end that was written down waits for nobody, and an operator's word lets all of it pass.
+
+use crate::account::{Desired, Profile, all_steps, changes};
+use crate::audit::{Actor, Entry, Event};
+use crate::clock::Clock;
+use crate::names::{TargetName, UserId};
+use crate::provision::converge::LEASE;
+use crate::provision::target::Guard;
+use crate::store::{Claimed, Counted, Look, Rank, Store};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// Whose accounts there are.
+const PEOPLE: usize = 16;
+
+#[derive(Debug, Clone)]
+enum Action {
+    Give(usize),
+    /// No date had announced it.
+    Take(usize),
+    /// A written end has come.
+    End(usize),
+    /// So many accounts are claimed, and brought to what they should be.
+    Work(usize),
+    Confirm,
+    Turn(i64),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        2 => (0..PEOPLE).prop_map(Action::Give),
+        6 => (0..PEOPLE).prop_map(Action::Take),
+        2 => (0..PEOPLE).prop_map(Action::End),
+        4 => prop::sample::select(vec![1, 3, PEOPLE]).prop_map(Action::Work),
+        1 => Just(Action::Confirm),
+        2 => prop::sample::select(vec![1, 40, 90]).prop_map(Action::Turn),
+    ]
+}
+
+/// What a person should have, as the guard is to see it.
+struct Person {
+    user: UserId,
+    /// When something was taken that no date had announced, if that was the last word.
+    taken: Option<Timestamp>,
+    waits: bool,
+}
+
+struct World {
+    store: Store,
+    clock: Clock,
+    target: TargetName,
+    guard: Guard,
+    people: Vec<Person>,
+    confirmed: Timestamp,
+    held: bool,
+}
+
+impl World {
+    async fn new() -> Self {
+        let clock = Clock::turned("2026-03-02T09:00:00Z".parse().unwrap());
+        let store = Store::for_tests(clock.now()).await;
+        let target: TargetName = "wiki".parse().unwrap();
+        let mut tx = store.begin(clock.now()).await.unwrap();
+        let mut people = Vec::new();
+        for number in 0..PEOPLE {
+            let name = format!("p-{number}");
+            let vault = tx.vault("https://login.example.com", &name).await.unwrap();
+            let user = tx.add_user(vault).await.unwrap();
+            tx.add_account(user, &target, &name, &open()).await.unwrap();
+            people.push(Person { user, taken: None, waits: true });
+        }
+        tx.commit(&entry()).await.unwrap();
+        let guard = json!({ "share": "20%", "at-least": 3, "within": "1h" });
+        let guard = serde_json::from_value(guard).unwrap();
+        Self { store, clock, target, guard, people, confirmed: Timestamp::MIN, held: false }
+    }
+
+    async fn take(&mut self, action: Action) {
+        // No two things are done in one moment.
+        self.clock.advance(SignedDuration::from_secs(1));
+        let now = self.clock.now();
+        match action {
+            Action::Give(person) => self.desire(person, &open(), Rank::Give, None).await,
+            Action::Take(person) => self.desire(person, &Desired::closed(), Rank::Take, Some(now)).await,
+            Action::End(person) => self.desire(person, &Desired::closed(), Rank::Take, None).await,
+            Action::Work(room) => self.work(room).await,
+            Action::Confirm => {
+                let mut tx = self.store.begin(now).await.unwrap();
+                tx.confirm_target(&self.target).await.unwrap();
+                tx.commit(&entry()).await.unwrap();
+                self.confirmed = now;
+                self.work(PEOPLE).await;
+                assert!(self.people.iter().all(|person| !person.waits), "confirmed, and still waits");
+            }
+            Action::Turn(minutes) => self.clock.advance(SignedDuration::from_mins(minutes)),
+        }
+    }
+
+    async fn desire(&mut self, person: usize, desired: &Desired, rank: Rank, taken: Option<Timestamp>) {
+        let person = &mut self.people[person];
+        let mut tx = self.store.begin(self.clock.now()).await.unwrap();
+        let standing = tx.standing_accounts(person.user).await.unwrap();
+        tx.desire(person.user, &standing[0], desired, rank, taken.is_some()).await.unwrap();
+        tx.commit(&entry()).await.unwrap();
+        (person.taken, person.waits) = (taken, true);
+    }
+
+    async fn work(&mut self, room: usize) {
+        let now = self.clock.now();
+        let since = self.guard.since(now);
+        let unasked = |person: &Person| person.taken.filter(|at| *at > self.confirmed);
+        let counts = |person: &&Person| unasked(person).is_some_and(|at| person.waits || at > since);
+        let number = self.people.iter().filter(counts).count() as u64;
+        let may_pass = self.guard.lets_pass(number, PEOPLE as u64);
+        let counted = Counted {
+            since,
+            is_few: &|taken| self.guard.is_few(taken),
+            lets_pass: &|taken, of| self.guard.lets_pass(taken, of),
+        };
+        let claimed =
+            self.store.bookkeep().claim_due(&self.target, now, LEASE, room, &counted).await.unwrap();
+        let Claimed { due, taken, held } = claimed;
+        assert_eq!(taken, number);
+        assert!(may_pass || held, "{number} would be taken at once");
+        let waits = self.people.iter().any(|person| person.waits && unasked(person).is_some());
+        assert!(held || !(self.held && waits), "time lets it through");
+        for due in &due {
+            let person = self.people.iter().find(|person| person.user == due.user).unwrap();
+            assert!(!held || unasked(person).is_none(), "taken while the guard holds it");
+        }
+        if due.len() < room {
+            let left = |person: &&Person| person.waits && !due.iter().any(|due| due.user == person.user);
+            let mut left = self.people.iter().filter(left);
+            assert!(
+                left.all(|person| held && unasked(person).is_some()),
+                "held up what nobody has to confirm"
+            );
+        }
+        self.held = held;
+        for due in due {
+            let steps = all_steps(&due.desired, &due.seen);
+            let seen = steps.iter().fold(due.seen.clone(), |seen, step| seen.after(step));
+            let changes = changes(&due.seen, &seen, &due.desired);
+            let look = Look { seen, changes, after: steps.last().cloned(), settled: true };
+            assert!(self.store.looked(&due, &look, now).await.unwrap());
+            let person = self.people.iter_mut().find(|person| person.user == due.user).unwrap();
+            person.waits = false;
+        }
+    }
+}
+
+fn open() -> Desired {
+    Desired::Active(Profile { user_name: "ada".to_owned(), ..Profile::default() })
+}
+
+fn entry() -> Entry {
+    Entry {
+        event: Event::PersonRestored,
+        actor: Actor::Clock,
+        cause: "test".to_owned(),
+        person: None,
+        policy: None,
+        personal: json!({}),
+    }
+}
+
+/// How many stories are played: more in a long run.
+fn cases() -> u32 {
+    if std::env::var_os("GUESTPASS_LONG").is_some() { 1_000 } else { 48 }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn no_more_is_taken_unasked_than_may_be(actions in prop::collection::vec(action(), 0..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            world.work(PEOPLE).await;
+            for action in actions {
+                world.take(action).await;
+            }
+            world.take(Action::Confirm).await;
+        });
+    }
+}

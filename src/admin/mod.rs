@@ -2,6 +2,7 @@
 //! through the running gateway, so that the bell rings and the cache hears.
 
 mod orders;
+mod page;
 mod plan;
 mod reads;
 mod reload;
@@ -9,7 +10,7 @@ mod targets;
 
 pub use plan::{Planned, PlannedAccount, PlannedCall};
 pub use reload::{Reloaded, Reloads, Wish};
-pub use targets::{Difference, Imported, Inquiries, Inquiry, Match, Seats, TargetRow};
+pub use targets::{Difference, Drift, Imported, Inquiries, Inquiry, Match, Seats, TargetRow};
 
 use crate::clock::Clock;
 use crate::lifecycle::{Error, Lifecycle};

@@ -1,31 +1,58 @@
 //! What is.
 
+use super::page::{Answer, Listed, Page};
 use super::{Deps, Failure, find};
 use crate::lifecycle::{Error, compare};
-use crate::names::{ProviderName, UserId};
+use crate::names::{AccountId, GrantId, IdentityId, ProviderName, SignInId, TargetName, UserId};
 use crate::store::{AccountRow, AuditRow, GrantRow, Holder, Identity, SessionRow};
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use http::Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-type Answer<T> = Result<Json<Vec<T>>, Failure>;
-
-pub(super) async fn accounts(State(deps): State<Deps>) -> Answer<AccountRow> {
-    Ok(Json(deps.store.all_accounts().await?))
+/// Of which target.
+#[derive(Deserialize)]
+pub(super) struct Of {
+    pub(super) app: Option<TargetName>,
 }
 
-pub(super) async fn grants(State(deps): State<Deps>) -> Answer<GrantRow> {
-    Ok(Json(deps.store.all_grants().await?))
+pub(super) async fn accounts(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(of): Query<Of>,
+    Query(page): Query<Page<AccountId>>,
+) -> Answer<AccountRow> {
+    let rows = deps.store.account_rows(of.app.as_ref(), page.after, page.limit()).await?;
+    Ok(Listed::of(&uri, page.limit(), rows, |row| row.id))
 }
 
-pub(super) async fn sessions(State(deps): State<Deps>) -> Answer<SessionRow> {
-    Ok(Json(deps.store.all_sessions(deps.clock.now()).await?))
+pub(super) async fn grants(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(page): Query<Page<GrantId>>,
+) -> Answer<GrantRow> {
+    let rows = deps.store.grant_rows(page.after, page.limit()).await?;
+    Ok(Listed::of(&uri, page.limit(), rows, |row| row.id))
 }
 
-pub(super) async fn people(State(deps): State<Deps>) -> Answer<Identity> {
-    Ok(Json(deps.store.people().await?))
+pub(super) async fn sessions(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(page): Query<Page<SignInId>>,
+) -> Answer<SessionRow> {
+    let rows = deps.store.session_rows(deps.clock.now(), page.after, page.limit()).await?;
+    Ok(Listed::of(&uri, page.limit(), rows, |row| row.id))
+}
+
+pub(super) async fn people(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(page): Query<Page<IdentityId>>,
+) -> Answer<Identity> {
+    let rows = deps.store.people(page.after, page.limit()).await?;
+    Ok(Listed::of(&uri, page.limit(), rows, |row| row.id))
 }
 
 /// What a provider said last of an identity.
@@ -36,7 +63,10 @@ pub(super) struct Known {
     confirmed: Timestamp,
 }
 
-pub(super) async fn claims(State(deps): State<Deps>, Path(person): Path<String>) -> Answer<Known> {
+pub(super) async fn claims(
+    State(deps): State<Deps>,
+    Path(person): Path<String>,
+) -> Result<Json<Vec<Known>>, Failure> {
     let user = find(&deps, &person).await?;
     let known = |identity: Identity| Known {
         provider: identity.provider,
@@ -47,34 +77,22 @@ pub(super) async fn claims(State(deps): State<Deps>, Path(person): Path<String>)
     if known.is_empty() { Err(Error::NotFound("person", person).into()) } else { Ok(Json(known)) }
 }
 
-/// A page of everybody who is known.
-#[derive(Deserialize)]
-pub(super) struct People {
-    after: Option<UserId>,
-}
-
-/// How many people are on a page.
-const PEOPLE: u32 = 500;
-
 /// Everybody with their claims and grants, a page of people at a time: of each, all identities.
-pub(super) async fn known(State(deps): State<Deps>, Query(page): Query<People>) -> Answer<compare::Known> {
-    let people = deps.store.reading().known(page.after, PEOPLE).await?;
-    Ok(Json(people.into_iter().flat_map(Holder::known).collect()))
+pub(super) async fn known(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(page): Query<Page<UserId>>,
+) -> Answer<compare::Known> {
+    let people = deps.store.reading().known(page.after, page.limit()).await?;
+    let last = people.last().filter(|_| people.len() as u64 >= u64::from(page.limit())).map(|one| one.user);
+    Ok(Listed::new(&uri, people.into_iter().flat_map(Holder::known).collect(), last))
 }
 
-/// A page of the record.
-#[derive(Deserialize)]
-pub(super) struct Page {
-    #[serde(default)]
-    after: i64,
-    #[serde(default = "whole_page")]
-    limit: u32,
-}
-
-fn whole_page() -> u32 {
-    1000
-}
-
-pub(super) async fn audit(State(deps): State<Deps>, Query(page): Query<Page>) -> Answer<AuditRow> {
-    Ok(Json(deps.store.audit(page.after, page.limit.min(whole_page())).await?))
+pub(super) async fn audit(
+    State(deps): State<Deps>,
+    uri: Uri,
+    Query(page): Query<Page<i64>>,
+) -> Answer<AuditRow> {
+    let rows = deps.store.audit(page.after.unwrap_or_default(), page.limit()).await?;
+    Ok(Listed::of(&uri, page.limit(), rows, |row| row.seq))
 }

@@ -1,11 +1,14 @@
 //! What operators ask about targets. Somebody who can speak to them answers.
 
+use super::page::{Answer, Listed, Page};
+use super::reads::Of;
 use super::{Deps, Failure, wish};
 use crate::account::Candidate;
 use crate::lifecycle::Error;
 use crate::names::{AccountId, TargetName};
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -20,8 +23,17 @@ type Told<T> = Result<T, String>;
 pub enum Inquiry {
     /// How they are doing.
     Targets(oneshot::Sender<Told<Vec<TargetRow>>>),
-    /// What is there that is not as it should be: in one target, or in all.
-    Drift(Option<TargetName>, oneshot::Sender<Told<Vec<Difference>>>),
+    /// What is there that is not as it should be.
+    Drift {
+        /// In which target; in all, without one.
+        of: Option<TargetName>,
+        /// After which account looking begins; with the first, without one.
+        after: Option<AccountId>,
+        /// At how many it looks.
+        limit: u32,
+        /// Where to say what was found.
+        answer: oneshot::Sender<Told<Drift>>,
+    },
     /// Whose the accounts are that are there.
     Import(TargetName, oneshot::Sender<Told<Imported>>),
     /// Who needs the seats that are taken. What was not used for so long is idle.
@@ -47,6 +59,15 @@ pub struct TargetRow {
     pub paused_until: Option<Timestamp>,
     /// Failures in a row, over all accounts.
     pub failures: u32,
+}
+
+/// What was found out about a page of accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Drift {
+    /// Those that are not as they should be.
+    pub differences: Vec<Difference>,
+    /// The last that was looked at, where there may be more.
+    pub last: Option<AccountId>,
 }
 
 /// An account that is not as it should be, though nobody is at work on it.
@@ -108,12 +129,6 @@ pub struct Seats {
     pub reclaimable: Option<String>,
 }
 
-/// Of which target.
-#[derive(Deserialize)]
-pub(super) struct Which {
-    app: Option<TargetName>,
-}
-
 /// Since when what was not used is idle, in days.
 #[derive(Deserialize)]
 pub(super) struct Unused {
@@ -139,9 +154,13 @@ pub(super) async fn targets(State(deps): State<Deps>) -> Result<Json<Vec<TargetR
 
 pub(super) async fn drift(
     State(deps): State<Deps>,
-    Query(which): Query<Which>,
-) -> Result<Json<Vec<Difference>>, Failure> {
-    ask(&deps, |answer| Inquiry::Drift(which.app, answer)).await
+    uri: Uri,
+    Query(of): Query<Of>,
+    Query(page): Query<Page<AccountId>>,
+) -> Answer<Difference> {
+    let (of, after, limit) = (of.app, page.after, page.limit());
+    let Json(drift) = ask(&deps, |answer| Inquiry::Drift { of, after, limit, answer }).await?;
+    Ok(Listed::new(&uri, drift.differences, drift.last))
 }
 
 pub(super) async fn import(

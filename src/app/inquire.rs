@@ -42,7 +42,9 @@ impl Inquire {
     async fn answer(self, inquiry: Inquiry) {
         match inquiry {
             Inquiry::Targets(answer) => drop(answer.send(self.conditions().await.map_err(words))),
-            Inquiry::Drift(target, answer) => drop(answer.send(self.drift(target.as_ref()).await)),
+            Inquiry::Drift { of, after, limit, answer } => {
+                drop(answer.send(self.drift(of.as_ref(), after, limit).await));
+            }
             Inquiry::Import(target, answer) => drop(answer.send(self.import(&target).await)),
             Inquiry::Seats(unused, answer) => drop(answer.send(self.seats(unused).await.map_err(words))),
         }

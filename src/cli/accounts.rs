@@ -1,14 +1,14 @@
 //! `guestpass accounts`
 
-use super::client::{Client, list, order};
+use super::client::{Client, order};
 use super::import::told;
-use super::table::{table, text, when};
+use super::list::wanted;
+use super::table::{Columns, text, when};
 use super::{Done, Form, Why, wait_for};
-use crate::clock::Clock;
 use crate::names::{AccountId, TargetName};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::process::ExitCode;
 
 /// Lists the accounts that guestpass keeps in apps. With --stuck, exit code 1 says that there are some.
@@ -21,7 +21,7 @@ pub(super) struct Accounts {
     form: Form,
     /// Only those of one app
     #[arg(long)]
-    app: Option<String>,
+    app: Option<TargetName>,
     /// Only those that an operator must look at
     #[arg(long)]
     stuck: bool,
@@ -83,36 +83,33 @@ impl Accounts {
                 Ok(ExitCode::SUCCESS)
             }
             None => {
-                let found = Cell::new(false);
-                let wants = |row: &Value| {
-                    let wanted = self.wants(row);
-                    found.set(found.get() || wanted);
-                    wanted
-                };
-                list(&self.form, "/accounts", wants, rows)?;
-                Ok(if self.stuck && found.get() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+                let path =
+                    self.app.as_ref().map_or("/accounts".to_owned(), |app| format!("/accounts?app={app}"));
+                let waits = |row: &Value| row["state"] == "stuck" || row["state"] == "undecided";
+                let found = wanted(&self.form, &path, COLUMNS, |row| !self.stuck || waits(row))?;
+                Ok(if self.stuck && found > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
             }
         }
     }
-
-    fn wants(&self, row: &Value) -> bool {
-        let of_app = self.app.as_ref().is_none_or(|app| row["target"] == json!(app));
-        of_app && (!self.stuck || row["state"] == "stuck" || row["state"] == "undecided")
-    }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let now = Clock::system().now();
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let why = match row["failure"].as_str() {
-                Some(failure) => format!("{failure}; failing since {}", when(row, "failing", now)),
-                None => String::new(),
-            };
-            let next = if row["due"].is_null() { "-".to_owned() } else { when(row, "due", now) };
-            [text(row, "person"), text(row, "target"), text(row, "state"), text(row, "id"), next, why]
-        })
-        .collect();
-    table(["PERSON", "APP", "STATE", "ACCOUNT", "NEXT TRY", "WHY"], &cells, "No accounts yet.")
+const COLUMNS: Columns<6> = Columns {
+    headings: ["PERSON", "APP", "STATE", "ACCOUNT", "NEXT TRY", "WHY"],
+    cells,
+    nothing: "No accounts yet.",
+};
+
+fn cells(row: &Value, now: Timestamp) -> [String; 6] {
+    let why = match row["failure"].as_str() {
+        Some(failure) => format!("{failure}; failing since {}", when(row, "failing", now)),
+        None => String::new(),
+    };
+    [
+        text(row, "person"),
+        text(row, "target"),
+        text(row, "state"),
+        text(row, "id"),
+        when(row, "due", now),
+        why,
+    ]
 }

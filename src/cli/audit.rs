@@ -1,11 +1,11 @@
 //! `guestpass audit`
 
-use super::client::Client;
-use super::table::{table, text};
-use super::{Done, Form, wait_for};
+use super::list::list;
+use super::table::{Columns, text};
+use super::{Done, Form};
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::Value;
-use std::process::ExitCode;
 
 /// Lists what happened, oldest first: what, who did it, to whom, why.
 #[derive(Args)]
@@ -19,43 +19,22 @@ pub(super) struct Audit {
 
 impl Audit {
     pub(super) fn run(self) -> Done {
-        let rows = wait_for(self.fetch())?;
-        if self.form.json {
-            rows.iter().for_each(|row| println!("{row}"));
-        } else {
-            print!("{}", written(&rows));
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// All of it, page by page.
-    async fn fetch(&self) -> anyhow::Result<Vec<Value>> {
-        let client = Client::new(&self.form.at.config)?;
-        let (mut rows, mut after) = (Vec::new(), self.after);
-        loop {
-            let page: Vec<Value> = client.get(&format!("/audit?after={after}")).await?;
-            match page.last().and_then(|row| row["seq"].as_i64()) {
-                Some(last) => after = last,
-                None => return Ok(rows),
-            }
-            rows.extend(page);
-        }
+        list(&self.form, &format!("/audit?after={}", self.after), COLUMNS)
     }
 }
 
-fn written(rows: &[Value]) -> String {
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let what = &row["leaf"]["what"];
-            let at = text(row, "at");
-            let at = at.split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ");
-            let cause = text(&row["sealed"], "cause");
-            [row["seq"].to_string(), at, text(what, "event"), person(row), about(what), actor(row), cause]
-        })
-        .collect();
-    let headings = ["NO", "WHEN (UTC)", "EVENT", "PERSON", "WHAT", "BY", "CAUSE"];
-    table(headings, &cells, "Nothing has happened yet.")
+const COLUMNS: Columns<7> = Columns {
+    headings: ["NO", "WHEN (UTC)", "EVENT", "PERSON", "WHAT", "BY", "CAUSE"],
+    cells,
+    nothing: "Nothing has happened yet.",
+};
+
+fn cells(row: &Value, _: Timestamp) -> [String; 7] {
+    let what = &row["leaf"]["what"];
+    let at = text(row, "at");
+    let at = at.split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ");
+    let cause = text(&row["sealed"], "cause");
+    [row["seq"].to_string(), at, text(what, "event"), person(row), about(what), actor(row), cause]
 }
 
 /// Whom it is about: also somebody who was never let in, as long as their key is there.

@@ -1,10 +1,11 @@
 //! Talks to the running gateway over its operators' socket.
 
-use super::{Done, Form, Why, wait_for};
+use super::{Done, Why, wait_for};
 use crate::config;
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::header::LINK;
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -30,16 +31,37 @@ impl Client {
 
     /// Asks for what is at `path`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        Ok(serde_json::from_value(self.call(Method::GET, path, None).await?)?)
+        Ok(serde_json::from_value(self.call(Method::GET, path, None).await?.0)?)
+    }
+
+    /// Asks for the list at `path`, and hands over one page after the other.
+    pub(super) async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(Vec<T>),
+    ) -> anyhow::Result<()> {
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let (rows, following) = self.call(Method::GET, &path, None).await?;
+            take(serde_json::from_value(rows)?);
+            next = following;
+        }
+        Ok(())
     }
 
     /// Orders what `path` says, with `words` beside the operator's name.
     pub(super) async fn post(&self, path: &str, mut words: Value) -> anyhow::Result<Value> {
         words["operator"] = json!(operator());
-        self.call(Method::POST, path, Some(words)).await
+        Ok(self.call(Method::POST, path, Some(words)).await?.0)
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+    /// What is answered, and where the next page of it is.
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<(Value, Option<String>)> {
         let stream = UnixStream::connect(&self.socket).await.with_context(|| {
             format!("no gateway answers at {}; is `guestpass serve` running?", self.socket.display())
         })?;
@@ -54,14 +76,21 @@ impl Client {
             .body(Full::new(Bytes::from(body)))?;
         let response = sender.send_request(request).await?;
         let status = response.status();
+        let next = next(response.headers());
         let bytes = response.into_body().collect().await?.to_bytes();
         let value: Value = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| json!({ "detail": String::from_utf8_lossy(&bytes) }));
         if status == StatusCode::OK {
-            return Ok(value);
+            return Ok((value, next));
         }
         bail!("{}", value["detail"].as_str().unwrap_or("the gateway did not say why"))
     }
+}
+
+/// Where the `Link` header says that the next page is (RFC 8288, section 3).
+fn next(headers: &HeaderMap) -> Option<String> {
+    let (target, parameters) = headers.get(LINK)?.to_str().ok()?.strip_prefix('<')?.split_once('>')?;
+    parameters.contains("rel=\"next\"").then(|| target.to_owned())
 }
 
 /// Who gives the order: whoever stands behind `sudo`, else the account itself.
@@ -70,29 +99,27 @@ fn operator() -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }
 
-/// Fetches the rows at `path` and writes those that are wanted: JSON as they came, or `table` of them.
-pub(super) fn list(
-    form: &Form,
-    path: &str,
-    wants: impl Fn(&Value) -> bool,
-    table: impl FnOnce(&[Value]) -> String,
-) -> Done {
-    let mut rows: Vec<Value> = wait_for(async { Client::new(&form.at.config)?.get(path).await })?;
-    rows.retain(wants);
-    if form.json {
-        for row in &rows {
-            println!("{row}");
-        }
-    } else {
-        print!("{}", table(&rows));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 /// Gives an order and says `done` once it is carried out.
 pub(super) fn order(why: &Why, path: &str, mut words: Value, done: &str) -> Done {
     words["why"] = json!(why.why);
     wait_for(async { Client::new(&why.at.config)?.post(path, words).await })?;
     println!("{done}");
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn the_next_page_is_where_the_link_says() {
+        let next = |link| next(&[(LINK, HeaderValue::from_static(link))].into_iter().collect());
+        assert_eq!(
+            next("</people?limit=2&after=7>; rel=\"next\"").as_deref(),
+            Some("/people?limit=2&after=7")
+        );
+        assert_eq!(next("</people>; rel=\"prev\""), None);
+        assert_eq!(next("nonsense"), None);
+    }
 }

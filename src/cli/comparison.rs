@@ -1,6 +1,5 @@
 //! What another policy would do, as it is told to a person: counts first, then people.
 
-use crate::config::count;
 use crate::lifecycle::compare::{Comparison, Detail, Difference, Turn, When};
 
 /// How many people lose, gain, or have something else; then each of them.
@@ -50,9 +49,4 @@ fn detail(Detail { what, before, after }: &Detail) -> String {
         (None, Some(one)) => format!("{what} {one}"),
         (None, None) => what.clone(),
     }
-}
-
-/// How many of what there are to do, for the last line.
-pub(super) fn summed(accounts: usize, calls: usize) -> String {
-    format!("{} in {}", count(calls, "call"), count(accounts, "account"))
 }

@@ -1,6 +1,8 @@
 //! `guestpass drift`
 
+use super::calls::{self, calls};
 use super::client::Client;
+use super::table::text;
 use super::{Done, Form, wait_for};
 use crate::config::count;
 use crate::names::TargetName;
@@ -24,22 +26,27 @@ pub(super) struct Drift {
 
 impl Drift {
     pub(super) fn run(self) -> Done {
-        let path = self.app.as_ref().map_or("/drift".to_owned(), |app| format!("/drift?app={app}"));
-        let asked: anyhow::Result<Vec<Value>> =
-            wait_for(async { Client::new(&self.form.at.config)?.get(&path).await });
-        let found = match asked {
-            Ok(found) => found,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                return Ok(2.into());
+        // A page is answered when all of it was looked at: a small one is soon told.
+        let path = self
+            .app
+            .as_ref()
+            .map_or("/drift?limit=100".to_owned(), |app| format!("/drift?limit=100&app={app}"));
+        let (mut found, mut mend) = (0, Vec::new());
+        let take = |page: Vec<Value>| {
+            for one in &page {
+                if self.form.json { println!("{one}") } else { print!("{}", told(one)) }
             }
+            found += page.len();
+            let mendable = page.iter().filter(|one| calls(one).next().is_some());
+            mend.extend(mendable.map(|one| text(one, "id")));
         };
-        for one in &found {
-            if self.form.json { println!("{one}") } else { print!("{}", told(one)) }
+        let asked = wait_for(async { Client::new(&self.form.at.config)?.pages(&path, take).await });
+        if let Err(error) = asked {
+            eprintln!("error: {error:#}");
+            return Ok(2.into());
         }
-        let mend: Vec<_> = found.iter().filter(|one| calls(one).next().is_some()).collect();
         if !self.form.json {
-            let said = match (found.len(), mend.len()) {
+            let said = match (found, mend.len()) {
                 (0, _) => "Every account is as it should be.".to_owned(),
                 (all, mend) => {
                     format!("{} not as it should be; {mend} can be mended.", count(all, "account"))
@@ -50,32 +57,23 @@ impl Drift {
         if self.mend {
             wait_for(async {
                 let client = Client::new(&self.form.at.config)?;
-                for one in &mend {
-                    let id = one["id"].as_str().unwrap_or_default();
+                for id in &mend {
                     client.post(&format!("/accounts/{id}/retry"), json!({ "why": "drift" })).await?;
                 }
                 Ok(())
             })?;
         }
-        Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 fn told(one: &Value) -> String {
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    let mut told = format!("{} in {}\n", text(one, "person"), text(one, "target"));
+    let mut told = calls::account(one);
     if let Some(failure) = one["failure"].as_str() {
         told += &format!("  ? {failure}\n");
     }
     for found in one["found"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         told += &format!("  ! {found}\n");
     }
-    for call in calls(one) {
-        told += &format!("  → {} {}: {}\n", text(call, "method"), text(call, "path"), text(call, "what"));
-    }
-    told
-}
-
-fn calls(one: &Value) -> impl Iterator<Item = &Value> {
-    one["calls"].as_array().into_iter().flatten()
+    told + &calls::told(one)
 }

@@ -1,9 +1,9 @@
 //! `guestpass grants`
 
-use super::client::{list, order};
-use super::table::{because, table, text, when};
+use super::client::order;
+use super::list::list;
+use super::table::{Columns, because, text, when};
 use super::{Done, Form, Why};
-use crate::clock::Clock;
 use crate::names::GrantId;
 use crate::span::Span;
 use clap::{ArgGroup, Args, Subcommand};
@@ -60,29 +60,28 @@ impl Grants {
                     &format!("Grant {grant} has its new end."),
                 )
             }
-            None => list(&self.form, "/grants", |_| true, rows),
+            None => list(&self.form, "/grants", COLUMNS),
         }
     }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let now = Clock::system().now();
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let over = row["ended"] == true
-                || text(row, "until").parse::<Timestamp>().is_ok_and(|until| until <= now);
-            let state = if over { "ended" } else { "active" };
-            [
-                text(row, "person"),
-                text(row, "app"),
-                text(row, "role"),
-                state.to_owned(),
-                when(row, "until", now),
-                because(row),
-                text(row, "id"),
-            ]
-        })
-        .collect();
-    table(["PERSON", "APP", "ROLE", "STATE", "ENDS", "WHY", "GRANT"], &cells, "Nobody holds a role yet.")
+const COLUMNS: Columns<7> = Columns {
+    headings: ["PERSON", "APP", "ROLE", "STATE", "ENDS", "WHY", "GRANT"],
+    cells,
+    nothing: "Nobody holds a role yet.",
+};
+
+fn cells(row: &Value, now: Timestamp) -> [String; 7] {
+    let over =
+        row["ended"] == true || text(row, "until").parse::<Timestamp>().is_ok_and(|until| until <= now);
+    let state = if over { "ended" } else { "active" };
+    [
+        text(row, "person"),
+        text(row, "app"),
+        text(row, "role"),
+        state.to_owned(),
+        when(row, "until", now),
+        because(row),
+        text(row, "id"),
+    ]
 }

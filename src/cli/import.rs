@@ -1,8 +1,9 @@
 //! Whose the accounts of a target are, as it is told to a person.
 
-use super::table::{table, text};
+use super::table::{Columns, Table, text};
 use crate::config::count;
 use crate::names::TargetName;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Counts first, then each account that is not ours yet.
@@ -14,24 +15,24 @@ pub(super) fn told(target: &TargetName, imported: &Value) -> String {
     let (known, nobodys) = (matches.len(), orphans.len());
     let mut told =
         format!("{all} in {target}: {ours} ours, {known} of people we know, {nobodys} of nobody we know.\n");
-    let whose = |account: &Value| match account["wanted"].as_bool() {
+    let mut table = Table::new(COLUMNS, Timestamp::UNIX_EPOCH);
+    let rows = table.part(&[matches, orphans].concat());
+    if !rows.is_empty() {
+        told += &format!("\n{rows}");
+    }
+    told
+}
+
+const COLUMNS: Columns<6> =
+    Columns { headings: ["ACCOUNT", "NAME", "E-MAIL", "STATE", "EXTERNAL ID", "WHOSE"], cells, nothing: "" };
+
+fn cells(account: &Value, _: Timestamp) -> [String; 6] {
+    let state = if account["active"] == true { "active" } else { "disabled" };
+    let whose = match account["wanted"].as_bool() {
         Some(true) => format!("{}: taken for theirs at their next sign-in", text(account, "person")),
         Some(false) => format!("{}: policy gives them no account here", text(account, "person")),
         None => "nobody we know".to_owned(),
     };
-    let cells: Vec<_> = matches
-        .iter()
-        .chain(&orphans)
-        .map(|account| {
-            let state = if account["active"] == true { "active" } else { "disabled" };
-            let (id, name, email) =
-                (text(account, "native_id"), text(account, "user_name"), text(account, "email"));
-            [id, name, email, state.to_owned(), text(account, "external_id"), whose(account)]
-        })
-        .collect();
-    if !cells.is_empty() {
-        let headings = ["ACCOUNT", "NAME", "E-MAIL", "STATE", "EXTERNAL ID", "WHOSE"];
-        told += &format!("\n{}", table(headings, &cells, ""));
-    }
-    told
+    let (id, name, email) = (text(account, "native_id"), text(account, "user_name"), text(account, "email"));
+    [id, name, email, state.to_owned(), text(account, "external_id"), whose]
 }

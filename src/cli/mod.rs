@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod calls;
 mod check;
 mod client;
 mod comparison;
@@ -11,6 +12,7 @@ mod drift;
 mod grants;
 mod import;
 mod init;
+mod list;
 mod people;
 mod plan;
 mod policy;

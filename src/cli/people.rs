@@ -1,10 +1,11 @@
 //! `guestpass people`
 
-use super::client::{list, order};
-use super::table::{table, text, when};
+use super::client::order;
+use super::list::list;
+use super::table::{Columns, text, when};
 use super::{Done, Form, Why};
-use crate::clock::Clock;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
@@ -50,31 +51,29 @@ impl People {
             Some(Order::Restore { person, why }) => {
                 order(why, &path(person, "restore"), json!({}), &format!("{person} may come in again."))
             }
-            None => list(&self.form, "/people", |_| true, rows),
+            None => list(&self.form, "/people", COLUMNS),
         }
     }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let now = Clock::system().now();
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let person = format!("{}@{}", text(row, "sub"), text(row, "provider"));
-            let state = if row["revoked"].is_null() {
-                "-".to_owned()
-            } else {
-                format!("revoked {}", when(row, "revoked", now))
-            };
-            [
-                person,
-                text(row, "display_name"),
-                text(row, "email"),
-                when(row, "confirmed", now),
-                state,
-                text(row, "user"),
-            ]
-        })
-        .collect();
-    table(["PERSON", "NAME", "E-MAIL", "LAST SIGN-IN", "STATE", "ID"], &cells, "Nobody was let in yet.")
+const COLUMNS: Columns<6> = Columns {
+    headings: ["PERSON", "NAME", "E-MAIL", "LAST SIGN-IN", "STATE", "ID"],
+    cells,
+    nothing: "Nobody was let in yet.",
+};
+
+fn cells(row: &Value, now: Timestamp) -> [String; 6] {
+    let state = if row["revoked"].is_null() {
+        "-".to_owned()
+    } else {
+        format!("revoked {}", when(row, "revoked", now))
+    };
+    [
+        format!("{}@{}", text(row, "sub"), text(row, "provider")),
+        text(row, "display_name"),
+        text(row, "email"),
+        when(row, "confirmed", now),
+        state,
+        text(row, "user"),
+    ]
 }

@@ -1,8 +1,10 @@
 //! `guestpass plan`
 
+use super::calls::{account, calls, told};
 use super::client::Client;
-use super::comparison::{render, summed};
+use super::comparison::render;
 use super::{Done, Form, wait_for};
+use crate::config::count;
 use crate::lifecycle::compare::Comparison;
 use clap::Args;
 use serde_json::{Value, json};
@@ -39,7 +41,7 @@ impl Plan {
         let (comparison, accounts): (Comparison, Vec<Value>) =
             (serde_json::from_value(planned.clone())?, serde_json::from_value(planned["accounts"].clone())?);
         if !self.form.json {
-            print!("{}{}", render(&comparison), calls(&accounts));
+            print!("{}{}", render(&comparison), at_once(&accounts));
         }
         let nothing = comparison.differences.is_empty() && accounts.is_empty();
         Ok(if nothing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -47,17 +49,12 @@ impl Plan {
 }
 
 /// The calls for each account, and how many there are; empty without any.
-fn calls(accounts: &[Value]) -> String {
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    let of = |account: &Value| account["calls"].as_array().cloned().unwrap_or_default();
-    let mut told = String::new();
-    for account in accounts {
-        told += &format!("\n{} in {}\n", text(account, "person"), text(account, "target"));
-        for call in of(account) {
-            told +=
-                &format!("  {} {}: {}\n", text(&call, "method"), text(&call, "path"), text(&call, "what"));
-        }
+fn at_once(accounts: &[Value]) -> String {
+    if accounts.is_empty() {
+        return String::new();
     }
-    let number = accounts.iter().map(|account| of(account).len()).sum();
-    if accounts.is_empty() { told } else { format!("{told}\n{} at once.\n", summed(accounts.len(), number)) }
+    let told = accounts.iter().map(|one| format!("\n{}{}", account(one), told(one)));
+    let number = accounts.iter().flat_map(calls).count();
+    let (calls, accounts) = (count(number, "call"), count(accounts.len(), "account"));
+    format!("{}\n{calls} in {accounts} at once.\n", told.collect::<String>())
 }

@@ -1,9 +1,10 @@
 //! `guestpass seats`
 
-use super::client::list;
-use super::table::{table, text};
+use super::list::list;
+use super::table::{Columns, text};
 use super::{Done, Form};
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Tells who needs the seats that are taken, app by app: used lately, idle, never used, and what those cost that nobody
@@ -19,22 +20,22 @@ pub(super) struct Seats {
 
 impl Seats {
     pub(super) fn run(self) -> Done {
-        list(&self.form, &format!("/seats?unused_days={}", self.unused), |_| true, rows)
+        list(&self.form, &format!("/seats?unused_days={}", self.unused), COLUMNS)
     }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let number = |name: &str| row[name].to_string();
-            let idle = row["idle"].as_u64().unwrap_or_default() + row["never"].as_u64().unwrap_or_default();
-            let saved = match row["reclaimable"].as_str() {
-                Some(price) => format!("{idle}: {price} at {} each", text(row, "seat")),
-                None => idle.to_string(),
-            };
-            [text(row, "target"), number("open"), number("used"), number("idle"), number("never"), saved]
-        })
-        .collect();
-    table(["TARGET", "SEATS", "USED", "IDLE", "NEVER USED", "RECLAIMABLE"], &cells, "No account is open.")
+const COLUMNS: Columns<6> = Columns {
+    headings: ["TARGET", "SEATS", "USED", "IDLE", "NEVER USED", "RECLAIMABLE"],
+    cells,
+    nothing: "No account is open.",
+};
+
+fn cells(row: &Value, _: Timestamp) -> [String; 6] {
+    let number = |name: &str| row[name].to_string();
+    let idle = row["idle"].as_u64().unwrap_or_default() + row["never"].as_u64().unwrap_or_default();
+    let saved = match row["reclaimable"].as_str() {
+        Some(price) => format!("{idle}: {price} at {} each", text(row, "seat")),
+        None => idle.to_string(),
+    };
+    [text(row, "target"), number("open"), number("used"), number("idle"), number("never"), saved]
 }

@@ -1,11 +1,12 @@
 //! `guestpass sessions`
 
-use super::client::{list, order};
-use super::table::{table, text, when};
+use super::client::order;
+use super::list::list;
+use super::table::{Columns, text, when};
 use super::{Done, Form, Why};
-use crate::clock::Clock;
 use crate::names::SignInId;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Lists who is signed in, and who was in the last day.
@@ -38,25 +39,23 @@ impl Sessions {
                 json!({}),
                 &format!("Session {session} has ended."),
             ),
-            None => list(&self.form, "/sessions", |_| true, rows),
+            None => list(&self.form, "/sessions", COLUMNS),
         }
     }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let now = Clock::system().now();
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let hosts = row["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let ends = if row["revoked"].is_null() {
-                when(row, "until", now)
-            } else {
-                format!("revoked {}", when(row, "revoked", now))
-            };
-            let hosts: Vec<&str> = hosts.collect();
-            [text(row, "person"), when(row, "created", now), ends, hosts.join(", "), text(row, "id")]
-        })
-        .collect();
-    table(["PERSON", "SIGNED IN", "ENDS", "HOSTS", "SESSION"], &cells, "Nobody is signed in.")
+const COLUMNS: Columns<5> = Columns {
+    headings: ["PERSON", "SIGNED IN", "ENDS", "HOSTS", "SESSION"],
+    cells,
+    nothing: "Nobody is signed in.",
+};
+
+fn cells(row: &Value, now: Timestamp) -> [String; 5] {
+    let hosts: Vec<&str> = row["hosts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let ends = if row["revoked"].is_null() {
+        when(row, "until", now)
+    } else {
+        format!("revoked {}", when(row, "revoked", now))
+    };
+    [text(row, "person"), when(row, "created", now), ends, hosts.join(", "), text(row, "id")]
 }

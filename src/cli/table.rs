@@ -4,27 +4,52 @@ use crate::account::Because;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Rows under their headings, each column as wide as it must be. `nothing` is said where there are none.
-pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]], nothing: &str) -> String {
-    if rows.is_empty() {
-        return format!("{nothing}\n");
+/// What a list shows of each row.
+pub(super) struct Columns<const N: usize> {
+    pub(super) headings: [&'static str; N],
+    /// The cells of a row, at this moment.
+    pub(super) cells: fn(&Value, Timestamp) -> [String; N],
+    /// What is said where there is no row.
+    pub(super) nothing: &'static str,
+}
+
+/// Rows under their headings, a part at a time. Each column is as wide as it must be so far.
+pub(super) struct Table<const N: usize> {
+    columns: Columns<N>,
+    now: Timestamp,
+    widths: [usize; N],
+    begun: bool,
+}
+
+impl<const N: usize> Table<N> {
+    pub(super) fn new(columns: Columns<N>, now: Timestamp) -> Self {
+        let widths = columns.headings.map(str::len);
+        Self { columns, now, widths, begun: false }
     }
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([headings[column].len()]).max().unwrap_or(0)
-    };
-    let line = |cells: [&str; N]| {
-        let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            line += &format!("{cell:<width$}  ", width = width(column));
+
+    /// The next rows, below the headings where they are the first.
+    pub(super) fn part(&mut self, rows: &[Value]) -> String {
+        let rows: Vec<_> = rows.iter().map(|row| (self.columns.cells)(row, self.now)).collect();
+        for row in &rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
         }
-        format!("{}\n", line.trim_end())
-    };
-    let mut text = line(headings);
-    for row in rows {
-        text += &line(row.each_ref().map(String::as_str));
+        let headings = self.columns.headings.map(str::to_owned);
+        let first = (!self.begun && !rows.is_empty()).then_some(&headings);
+        self.begun |= !rows.is_empty();
+        first.into_iter().chain(&rows).map(|cells| self.line(cells)).collect()
     }
-    text
+
+    /// What is said at the end.
+    pub(super) fn end(&self) -> String {
+        if self.begun { String::new() } else { format!("{}\n", self.columns.nothing) }
+    }
+
+    fn line(&self, cells: &[String; N]) -> String {
+        let cells = cells.iter().zip(self.widths).map(|(cell, width)| format!("{cell:<width$}  "));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    }
 }
 
 /// A text of a row; empty where there is none.
@@ -62,4 +87,26 @@ pub(super) fn because(row: &Value) -> String {
     serde_json::from_value::<Because>(row["because"].clone())
         .map(|because| because.short())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_is_written_in_parts_below_one_heading() {
+        let columns = || Columns {
+            headings: ["ID", "WHO"],
+            cells: |row, _| [text(row, "id"), text(row, "who")],
+            nothing: "Nobody.",
+        };
+        let mut table = Table::new(columns(), Timestamp::UNIX_EPOCH);
+        assert_eq!(table.end(), "Nobody.\n");
+        assert_eq!(table.part(&[]), "");
+        assert_eq!(table.part(&[json!({ "id": "1", "who": "ada" })]), "ID  WHO\n1   ada\n");
+        let part = [json!({ "id": "1000", "who": "ö" }), json!({ "id": "2" })];
+        assert_eq!(table.part(&part), "1000  ö\n2\n");
+        assert_eq!(table.end(), "");
+    }
 }

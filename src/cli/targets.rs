@@ -1,11 +1,12 @@
 //! `guestpass targets`
 
-use super::client::{list, order};
-use super::table::{table, text, when};
+use super::client::order;
+use super::list::list;
+use super::table::{Columns, text, when};
 use super::{Done, Form, Why};
-use crate::clock::Clock;
 use crate::names::TargetName;
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Lists the targets, where accounts live, and how they are doing.
@@ -36,31 +37,27 @@ impl Targets {
                 let done = format!("What {target} was to take until now is taken.");
                 order(why, &format!("/targets/{target}/confirm"), json!({}), &done)
             }
-            None => list(&self.form, "/targets", |_| true, rows),
+            None => list(&self.form, "/targets", COLUMNS),
         }
     }
 }
 
-fn rows(rows: &[Value]) -> String {
-    let now = Clock::system().now();
-    let number = |row: &Value, name: &str| row[name].to_string();
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let state = if row["held"] == true {
-                format!(
-                    "held: {} would lose something; see `guestpass targets confirm`",
-                    number(row, "narrowed")
-                )
-            } else if !row["paused_until"].is_null() {
-                format!("left alone until {}", when(row, "paused_until", now))
-            } else if row["failures"] != 0 {
-                format!("failing, {} in a row", number(row, "failures"))
-            } else {
-                "well".to_owned()
-            };
-            [text(row, "target"), number(row, "accounts"), number(row, "due"), number(row, "stuck"), state]
-        })
-        .collect();
-    table(["TARGET", "ACCOUNTS", "DUE", "STUCK", "STATE"], &cells, "No app has accounts.")
+const COLUMNS: Columns<5> = Columns {
+    headings: ["TARGET", "ACCOUNTS", "DUE", "STUCK", "STATE"],
+    cells,
+    nothing: "No app has accounts.",
+};
+
+fn cells(row: &Value, now: Timestamp) -> [String; 5] {
+    let number = |name: &str| row[name].to_string();
+    let state = if row["held"] == true {
+        format!("held: {} would lose something; see `guestpass targets confirm`", number("narrowed"))
+    } else if !row["paused_until"].is_null() {
+        format!("left alone until {}", when(row, "paused_until", now))
+    } else if row["failures"] != 0 {
+        format!("failing, {} in a row", number("failures"))
+    } else {
+        "well".to_owned()
+    };
+    [text(row, "target"), number("accounts"), number("due"), number("stuck"), state]
 }

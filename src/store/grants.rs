@@ -154,12 +154,14 @@ impl Store {
         rows.iter().map(|row| parsed(row, "owner")).collect()
     }
 
-    /// All grants, by app and person.
-    pub async fn all_grants(&self) -> Result<Vec<GrantRow>, Error> {
+    /// Grants, in the order in which they were given first: those after `after`, at most `limit`.
+    pub async fn grant_rows(&self, after: Option<GrantId>, limit: u32) -> Result<Vec<GrantRow>, Error> {
         let rows = query(grants!(
             ", identities.subject || '@' || identities.provider AS person",
-            "ORDER BY grants.app, person, grants.role"
+            "WHERE grants.id > $1 ORDER BY grants.id LIMIT $2"
         ))
+        .bind(after.map(|grant| grant.to_string()).unwrap_or_default())
+        .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter()

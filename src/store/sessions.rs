@@ -288,17 +288,26 @@ impl Store {
         Ok(String::from_utf8(token).ok().map(SecretString::from))
     }
 
-    /// The sign-ins that were live at `now` or ended in the day before, newest first.
-    pub async fn all_sessions(&self, now: Timestamp) -> Result<Vec<SessionRow>, Error> {
+    /// The sign-ins that were live at `now` or ended in the day before, newest first: those after `after`, at most `limit`.
+    pub async fn session_rows(
+        &self,
+        now: Timestamp,
+        after: Option<SignInId>,
+        limit: u32,
+    ) -> Result<Vec<SessionRow>, Error> {
         let rows = query(
             "SELECT sign_ins.id, sign_ins.created, sign_ins.until, sign_ins.revoked,
                 identities.subject || '@' || identities.provider AS person,
                 (SELECT string_agg(host, ' ' ORDER BY host) FROM sessions WHERE sessions.sign_in = sign_ins.id) AS hosts
              FROM sign_ins JOIN identities ON identities.id = sign_ins.identity
              WHERE sign_ins.until > $1 AND coalesce(sign_ins.revoked, sign_ins.until) > $1
-             ORDER BY sign_ins.created DESC",
+                AND sign_ins.id < $2
+             ORDER BY sign_ins.id DESC LIMIT $3",
         )
         .bind((now - jiff::SignedDuration::from_hours(24)).as_microsecond())
+        // Ids grow with time, and every one of them is before this.
+        .bind(after.map_or("g".to_owned(), |sign_in| sign_in.to_string()))
+        .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter()

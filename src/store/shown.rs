@@ -45,14 +45,22 @@ pub struct AccountRow {
 }
 
 impl Store {
-    /// All accounts, by target and person.
-    pub async fn all_accounts(&self) -> Result<Vec<AccountRow>, Error> {
+    /// Accounts, of one target or of all, in the order in which they came to be wanted: those after `after`, at most `limit`.
+    pub async fn account_rows(
+        &self,
+        of: Option<&TargetName>,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountRow>, Error> {
         let rows = query(
             "SELECT id, target, external_id, desired, settled, version, stuck, candidates, origin, seen, due, attempts, failing,
                 failure, delete_at, narrowed, coalesce((SELECT subject || '@' || provider FROM identities
                 WHERE identities.owner = accounts.owner ORDER BY identities.id LIMIT 1), '') AS person
-             FROM accounts ORDER BY target, person",
+             FROM accounts WHERE id > $1 AND target = coalesce($2, target) ORDER BY id LIMIT $3",
         )
+        .bind(after.map(|account| account.to_string()).unwrap_or_default())
+        .bind(of.map(TargetName::as_str))
+        .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;
         rows.iter().map(account_row).collect()

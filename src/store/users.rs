@@ -174,9 +174,11 @@ impl Tx {
 }
 
 impl Store {
-    /// Everybody who was ever let in, by provider and subject.
-    pub async fn people(&self) -> Result<Vec<Identity>, Error> {
-        let rows = query(identity!(" ORDER BY identities.provider, identities.subject"))
+    /// Everybody who was ever let in, in the order in which they came: those after `after`, at most `limit`.
+    pub async fn people(&self, after: Option<IdentityId>, limit: u32) -> Result<Vec<Identity>, Error> {
+        let rows = query(identity!(" WHERE identities.id > $1 ORDER BY identities.id LIMIT $2"))
+            .bind(after.map(|identity| identity.to_string()).unwrap_or_default())
+            .bind(i64::from(limit))
             .fetch_all(&self.0.reader)
             .await?;
         rows.iter().map(identity).collect()

@@ -130,7 +130,7 @@ async fn plan_tells_the_calls_that_targets_would_get_and_does_none_of_it() {
         said.out
     );
     for line in [
-        "\nc-17@demo in notes\n  PATCH /Groups (readers): remove the account\n  PATCH /Groups (visitors): add the account\n",
+        "\nc-17@demo in notes\n  → PATCH /Groups (readers): remove the account\n  → PATCH /Groups (visitors): add the account\n",
         ": active false\n",
         "\n3 calls in 2 accounts at once.\n",
     ] {

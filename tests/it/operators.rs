@@ -2,9 +2,9 @@
 
 use crate::harness::{ADA, CARLA, House, soon};
 use guestpass::demo::provider::Person;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_revoked_session_ends_everywhere_and_no_other() {
@@ -115,5 +115,39 @@ async fn two_people_of_one_address_never_share_an_account() {
         .await;
     assert_eq!(house.knock(&ada).await, (503, "stuck".to_owned()));
     assert_eq!(house.account().await, carlas);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn every_list_is_read_page_by_page_and_none_of_it_twice() {
+    let house = House::open().await;
+    for person in [ADA, CARLA] {
+        house.guest(person).await;
+    }
+    house.settled().await;
+    let operator = house.operator();
+    for account in house.accounts().await {
+        let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+        let operations = json!([{ "op": "replace", "path": "active", "value": false }]);
+        let closed = json!({ "schemas": [schema], "Operations": operations });
+        house.by_hand(Method::PATCH, &format!("/Users/{}", account.id), closed).await;
+    }
+    for (list, least) in [
+        ("accounts", 2),
+        ("audit", 6),
+        ("drift", 2),
+        ("grants", 4),
+        ("known", 2),
+        ("people", 2),
+        ("sessions", 2),
+    ] {
+        let whole = operator.asks(&format!("/{list}")).await;
+        assert!(whole.as_array().unwrap().len() >= least, "{list}: {whole}");
+        let pages = operator.pages(&format!("/{list}?limit=1")).await;
+        assert!(pages.iter().all(|page| page.as_array().unwrap().len() <= 1), "{pages:?}");
+        let read: Vec<_> = pages.iter().flat_map(|page| page.as_array().unwrap().clone()).collect();
+        assert_eq!(Value::from(read), whole, "{list}");
+    }
+    assert_eq!(operator.asks("/accounts?app=nots").await, json!([]));
     house.end().await;
 }

@@ -2,8 +2,8 @@
 
 use super::{Inquire, words};
 use crate::account::{Actual, Change, Desired, Entitlement, all_steps, changes, learn};
-use crate::admin::{Difference, PlannedCall};
-use crate::names::TargetName;
+use crate::admin::{Difference, Drift, PlannedCall};
+use crate::names::{AccountId, TargetName};
 use crate::provision::{Call, Key, Target, wanted};
 use crate::store::AccountRow;
 use futures_util::{StreamExt, stream};
@@ -13,21 +13,27 @@ use std::collections::BTreeSet;
 const AT_ONCE: usize = 4;
 
 impl Inquire {
-    /// The accounts of one target, or of all, that are settled and not as they should be.
-    pub(super) async fn drift(&self, target: Option<&TargetName>) -> Result<Vec<Difference>, String> {
+    /// Those among the accounts of one target, or of all, that are settled and not as they should be. `limit` accounts after
+    /// `after` are looked at.
+    pub(super) async fn drift(
+        &self,
+        target: Option<&TargetName>,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Drift, String> {
         if let Some(target) = target {
             self.target(target)?;
         }
-        let accounts = self.store.all_accounts().await.map_err(words)?;
+        let accounts = self.store.account_rows(target, after, limit).await.map_err(words)?;
+        let last = accounts.last().filter(|_| accounts.len() as u64 >= u64::from(limit)).map(|one| one.id);
         // What is under way is no drift.
         let settled = accounts.into_iter().filter(|account| account.due.is_none());
-        let asked = settled.filter(|account| target.is_none_or(|target| account.target == *target));
-        let looks = asked.filter_map(|account| {
+        let looks = settled.filter_map(|account| {
             let target = self.target(&account.target).ok()?;
             Some(async move { look(&target, account).await })
         });
         let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-        Ok(found.into_iter().flatten().collect())
+        Ok(Drift { differences: found.into_iter().flatten().collect(), last })
     }
 }
 

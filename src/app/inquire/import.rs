@@ -6,10 +6,27 @@ use crate::admin::{Imported, Match};
 use crate::names::TargetName;
 use crate::provision::Target;
 use crate::store::AccountRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 /// How many pages are read of one target.
 const PAGES: usize = 100_000;
+
+/// How many rows of ours are read at a time: of a million, no more lies in memory than what they are told by.
+const ROWS: u32 = 500;
+
+/// What tells whose an account is.
+#[derive(Default)]
+struct Ours {
+    /// Our external ids, and where accounts have no room for those, theirs.
+    marks: HashSet<String>,
+    native_ids: HashSet<String>,
+    /// Who has an account, or is to have one.
+    holders: HashSet<String>,
+    /// Whom the operator's rules find an account for that is to be theirs, by that account.
+    wanted: HashMap<String, String>,
+    /// Who has a verified address in a domain that the operator owns, by that address.
+    known: HashMap<String, String>,
+}
 
 impl Inquire {
     /// Reads all accounts of `target`, and says whose they are.
@@ -18,35 +35,11 @@ impl Inquire {
         if !target.abilities().list {
             return Err(format!("{name} cannot list its accounts"));
         }
-        let accounts = self.store.all_accounts().await.map_err(words)?;
-        let accounts: Vec<_> = accounts.into_iter().filter(|account| account.target == *name).collect();
-        let marked: BTreeSet<_> = accounts.iter().map(|account| account.external_id.as_str()).collect();
-        // Where accounts have no room for our external id, they are ours by theirs.
-        let seen: BTreeSet<_> = accounts.iter().filter_map(|account| account.seen.native_id()).collect();
-        let wanted = wanted(&target, &accounts).await?;
-        let known = self.known(&target).await?;
-        let holders: BTreeSet<_> = accounts.iter().map(|account| account.person.as_str()).collect();
-
+        let ours = self.ours(name, &target).await?;
         let (mut imported, mut after) = (Imported::default(), None);
         for _ in 0..PAGES {
             let page = target.connector.list(after.as_deref()).await.map_err(|fault| fault.to_string())?;
-            for account in page.accounts {
-                let is_marked = account.external_id.as_deref().is_some_and(|id| marked.contains(id));
-                if is_marked || target.abilities().unmarked && seen.contains(account.native_id.as_str()) {
-                    imported.ours += 1;
-                    continue;
-                }
-                let email = account.email.as_ref().map(|email| email.to_lowercase());
-                let by_rule = wanted.get(&account.native_id);
-                match by_rule.or_else(|| known.get(&email?).filter(|_| account.external_id.is_none())) {
-                    Some(person) => imported.matches.push(Match {
-                        wanted: by_rule.is_some() || holders.contains(person.as_str()),
-                        person: person.clone(),
-                        account,
-                    }),
-                    None => imported.orphans.push(account),
-                }
-            }
+            page.accounts.into_iter().for_each(|account| ours.sort(account, &mut imported));
             if page.next.is_none() || page.next == after {
                 break;
             }
@@ -55,30 +48,66 @@ impl Inquire {
         Ok(imported)
     }
 
-    /// Everybody with a verified address in a domain that the operator owns, by that address.
-    async fn known(&self, target: &Target) -> Result<BTreeMap<String, String>, String> {
-        let people = self.store.people().await.map_err(words)?;
-        let owned = people.into_iter().filter_map(|identity| {
-            let email = identity.email.filter(|email| target.treatment.link.owns(email))?;
-            Some((email.to_lowercase(), format!("{}@{}", identity.subject.sub, identity.provider)))
-        });
-        Ok(owned.collect())
+    async fn ours(&self, name: &TargetName, target: &Target) -> Result<Ours, String> {
+        let (mut ours, mut after) = (Ours::default(), None);
+        loop {
+            let accounts = self.store.account_rows(Some(name), after, ROWS).await.map_err(words)?;
+            let Some(last) = accounts.last() else { break };
+            after = Some(last.id);
+            for account in accounts {
+                ours.add(account, target).await?;
+            }
+        }
+        let mut after = None;
+        loop {
+            let people = self.store.people(after, ROWS).await.map_err(words)?;
+            let Some(last) = people.last() else { return Ok(ours) };
+            after = Some(last.id);
+            let owned = people.into_iter().filter_map(|identity| {
+                let email = identity.email.filter(|email| target.treatment.link.owns(email))?;
+                Some((email.to_lowercase(), format!("{}@{}", identity.subject.sub, identity.provider)))
+            });
+            ours.known.extend(owned);
+        }
     }
 }
 
-/// Those who are to have an account and have none yet, by the account that the operator's rules find for them.
-async fn wanted(target: &Target, accounts: &[AccountRow]) -> Result<BTreeMap<String, String>, String> {
-    let mut found = BTreeMap::new();
-    if !target.abilities().link {
-        return Ok(found);
+impl Ours {
+    async fn add(&mut self, account: AccountRow, target: &Target) -> Result<(), String> {
+        let AccountRow { external_id, person, desired, seen, .. } = account;
+        if let (Desired::Active(profile), Actual::Absent) = (&desired, &seen)
+            && target.abilities().link
+        {
+            for by in target.treatment.link.searches(profile) {
+                let found = target.connector.matching(&by).await.map_err(|fault| fault.to_string())?;
+                self.wanted.extend(found.into_iter().map(|one| (one.native_id, person.clone())));
+            }
+        }
+        self.marks.insert(external_id);
+        if target.abilities().unmarked {
+            self.native_ids.extend(seen.native_id().map(str::to_owned));
+        }
+        self.holders.insert(person);
+        Ok(())
     }
-    for account in accounts.iter().filter(|account| account.seen == Actual::Absent) {
-        let Desired::Active(profile) = &account.desired else { continue };
-        for by in target.treatment.link.searches(profile) {
-            let matching: Vec<Candidate> =
-                target.connector.matching(&by).await.map_err(|fault| fault.to_string())?;
-            found.extend(matching.into_iter().map(|one| (one.native_id, account.person.clone())));
+
+    /// Puts `account` where it belongs.
+    fn sort(&self, account: Candidate, imported: &mut Imported) {
+        let is_marked = account.external_id.as_ref().is_some_and(|id| self.marks.contains(id));
+        if is_marked || self.native_ids.contains(&account.native_id) {
+            imported.ours += 1;
+            return;
+        }
+        let email = account.email.as_ref().map(|email| email.to_lowercase());
+        let by_rule = self.wanted.get(&account.native_id);
+        let by_address = || self.known.get(&email?).filter(|_| account.external_id.is_none());
+        match by_rule.or_else(by_address) {
+            Some(person) => imported.matches.push(Match {
+                wanted: by_rule.is_some() || self.holders.contains(person),
+                person: person.clone(),
+                account,
+            }),
+            None => imported.orphans.push(account),
         }
     }
-    Ok(found)
 }

@@ -238,8 +238,8 @@ async fn accounts(store: Store, notes: Notes) -> Vec<Value> {
 
 /// When access ends, by the external id of the account.
 async fn ends(store: &Store) -> Result<HashMap<String, Timestamp>, crate::store::Error> {
-    let grants = store.all_grants().await?;
-    let accounts = store.all_accounts().await?;
+    let grants = store.grant_rows(None, 1000).await?;
+    let accounts = store.account_rows(None, None, 1000).await?;
     let end = |person: &str, app: &AppName| {
         grants
             .iter()

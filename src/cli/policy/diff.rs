@@ -71,15 +71,10 @@ fn side(policies: &Policies) -> Side<'_> {
 /// Everybody who is known, by the gateway that runs with the configuration at `config`, or by its store.
 async fn known(config: &Path) -> anyhow::Result<Vec<Known>> {
     let client = Client::new(config)?;
-    let (mut known, mut after): (Vec<Known>, _) = (Vec::new(), None);
+    let mut known: Vec<Known> = Vec::new();
     if client.is_there().await {
-        loop {
-            let path = after.map_or("/known".to_owned(), |user| format!("/known?after={user}"));
-            let page: Vec<Known> = client.get(&path).await?;
-            let Some(last) = page.last() else { return Ok(known) };
-            after = Some(last.user);
-            known.extend(page);
-        }
+        client.pages("/known", |page| known.extend(page)).await?;
+        return Ok(known);
     }
     let store = whereabouts(config)?.store;
     if let Place::Sqlite(path) = &store
@@ -87,7 +82,7 @@ async fn known(config: &Path) -> anyhow::Result<Vec<Known>> {
     {
         anyhow::bail!("no gateway runs, and there is no store at {store}; who is known?");
     }
-    let reading = Reading::open(&store).await?;
+    let (reading, mut after) = (Reading::open(&store).await?, None);
     loop {
         let people = reading.known(after, PEOPLE).await?;
         let Some(last) = people.last() else { return Ok(known) };

@@ -255,7 +255,7 @@ impl Connector for Scim {
             Ok(Actual::Present(Seen {
                 active: wire::is_active(&user),
                 user_name: name(&user, wanted, &manner),
-                display_name: wire::text(&user, "displayName").map(str::to_owned),
+                display_name: wire::display_name(&user, profile, &manner),
                 email: wire::email(&user),
                 entitlements: self.entitlements_of(&user, &native_id, profile).await?,
                 expires: if manner.guests { guests::expiry(&user, profile) } else { Expiry::NotKept },

@@ -41,6 +41,7 @@ pub(super) struct Manner {
     pub(super) names: Names,
     /// Whether people need a given and a family name.
     pub(super) full_names: bool,
+    pub(super) display_names: DisplayNames,
     /// Whether it knows guests whose end it keeps.
     pub(super) guests: bool,
     /// Whether pages are named by cursors (RFC 9865).
@@ -123,6 +124,16 @@ pub(super) enum Names {
     Rewritten,
 }
 
+/// Whose the display name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DisplayNames {
+    /// It is kept as it is given.
+    Kept,
+    /// The server makes it of the given and the family name, which are given in its place.
+    Made,
+}
+
 /// What an operator says of a server that its dialect does not say, or says otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -138,6 +149,7 @@ pub(super) struct Capabilities {
     membership: Option<Membership>,
     names: Option<Names>,
     full_names: Option<bool>,
+    display_names: Option<DisplayNames>,
 }
 
 /// A number of resources, from 1 to 1000.
@@ -167,6 +179,7 @@ const GENERIC: Manner = Manner {
     membership: Membership::Listed,
     names: Names::Kept,
     full_names: false,
+    display_names: DisplayNames::Kept,
     guests: false,
     cursors: false,
 };
@@ -215,6 +228,7 @@ impl Capabilities {
             membership: self.membership.unwrap_or(usual.membership),
             names: self.names.unwrap_or(usual.names),
             full_names: self.full_names.unwrap_or(usual.full_names),
+            display_names: self.display_names.unwrap_or(usual.display_names),
             ..usual
         }
     }

@@ -1,7 +1,7 @@
 //! SCIM's words: what is written, and what is read out of what comes back. Attribute names are read without case
 //! (RFC 7643, section 2.1).
 
-use super::dialect::Manner;
+use super::dialect::{DisplayNames, Manner};
 use super::edit::Edit;
 use super::guests;
 use crate::account::Profile;
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+const GIVEN: &str = "name.givenName";
+const FAMILY: &str = "name.familyName";
 
 /// Attributes that say whose an account is and whether it is open: no policy sets them by name.
 const OURS: [&str; 8] = ["id", "externalId", "active", "groups", "roles", "password", "schemas", "meta"];
@@ -32,7 +35,7 @@ pub(super) fn user(external_id: &str, profile: &Profile, manner: &Manner) -> Val
     let mut user = json!({ "schemas": [USER], "externalId": external_id });
     if manner.full_names {
         let display = profile.display_name.as_deref().unwrap_or(&profile.user_name);
-        let (given, family) = display.rsplit_once(' ').unwrap_or((display, display));
+        let (given, family) = given_and_family(display);
         user["name"] = json!({ "givenName": given, "familyName": family });
         user["displayName"] = display.into();
     }
@@ -53,7 +56,7 @@ pub(super) fn patch(operations: Value) -> Value {
 
 /// The changes that make a user look like `profile`.
 pub(super) fn edits(profile: &Profile, manner: &Manner) -> Vec<Edit> {
-    let core = core(profile).into_iter().map(|(path, value)| Edit::Set(path.to_owned(), value));
+    let core = core(profile, manner).into_iter().map(|(path, value)| Edit::Set(path.to_owned(), value));
     let further = profile.attributes.iter().map(|(path, value)| Edit::Set(path.clone(), json!(value)));
     let end = guests::expiration(profile).filter(|_| manner.guests);
     let end = end.map(|(path, value)| Edit::Set(path.to_owned(), value));
@@ -62,12 +65,41 @@ pub(super) fn edits(profile: &Profile, manner: &Manner) -> Vec<Edit> {
 
 /// The attributes that a profile has words of its own for. E-mail addresses are replaced whole: a path with a filter
 /// fails where there is none yet, and the account is ours.
-fn core(profile: &Profile) -> Vec<(&'static str, Value)> {
+fn core(profile: &Profile, manner: &Manner) -> Vec<(&'static str, Value)> {
     let mut core = vec![("userName", json!(profile.user_name))];
-    core.extend(profile.display_name.as_ref().map(|name| ("displayName", json!(name))));
+    for name in &profile.display_name {
+        match manner.display_names {
+            DisplayNames::Kept => core.push(("displayName", json!(name))),
+            DisplayNames::Made => {
+                let (given, family) = given_and_family(name);
+                core.extend([(GIVEN, json!(given)), (FAMILY, json!(family))]);
+            }
+        }
+    }
     let email = |email| ("emails", json!([{ "value": email, "type": "work", "primary": true }]));
     core.extend(profile.email.as_ref().map(email));
     core
+}
+
+/// A display name in two: the family name is the last word. Servers want neither to be empty.
+fn given_and_family(display: &str) -> (&str, &str) {
+    display.rsplit_once(' ').unwrap_or((display, display))
+}
+
+/// The display name of a user, as a look for `wanted` says it: where the server makes it, what it was told to make it of is
+/// what counts.
+pub(super) fn display_name(user: &Value, wanted: &Profile, manner: &Manner) -> Option<String> {
+    let found = || text(user, "displayName").map(str::to_owned);
+    let Some(name) = wanted.display_name.as_ref().filter(|_| manner.display_names == DisplayNames::Made)
+    else {
+        return found();
+    };
+    let (given, family) = given_and_family(name);
+    let told = [(GIVEN, given), (FAMILY, family)].into_iter().all(|(path, usual)| {
+        let told = wanted.attributes.get(path).map_or(usual, String::as_str);
+        attribute(user, path).as_deref() == Some(told)
+    });
+    if told { Some(name.clone()) } else { found() }
 }
 
 /// The roles of a user; some servers list bare texts.
@@ -206,6 +238,33 @@ mod tests {
             assert_eq!(attribute(&user, &path.to_uppercase()).as_ref(), Some(value));
         }
         assert_eq!(email(&user), profile.email);
+    }
+
+    #[test]
+    fn a_display_name_that_the_server_makes_is_told_by_its_parts() {
+        let manner = Manner { display_names: DisplayNames::Made, ..Dialect::Generic.manner() };
+        let named = |display: &str| Profile { display_name: Some(display.to_owned()), ..Profile::default() };
+        for (display, given, family) in [("Ada King L", "Ada King", "L"), ("Ada", "Ada", "Ada")] {
+            let user = user("gp-1", &named(display), &manner);
+            assert_eq!(
+                (&user["name"]["givenName"], &user["name"]["familyName"]),
+                (&json!(given), &json!(family))
+            );
+            assert_eq!(display_name(&user, &named(display), &manner).as_deref(), Some(display));
+        }
+        let otto = json!({ "displayName": "Otto L", "name": { "givenName": "Otto", "familyName": "L" } });
+        assert_eq!(
+            display_name(&otto, &named("Ada L"), &manner).as_deref(),
+            Some("Otto L"),
+            "it is to be changed"
+        );
+        let attributes = [(GIVEN.to_owned(), "Otto".to_owned())].into();
+        let profile = Profile { attributes, ..named("Ada L") };
+        assert_eq!(
+            display_name(&otto, &profile, &manner).as_deref(),
+            Some("Ada L"),
+            "policy says the name itself"
+        );
     }
 
     #[test]

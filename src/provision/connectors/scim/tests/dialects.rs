@@ -34,11 +34,11 @@ async fn speaking(dialect: Dialect) -> (Fake, Scim) {
     (fake, scim)
 }
 
-/// The walk of the probe; what failed, and what the target cannot.
-pub(super) async fn walked(scim: &Scim, groups: bool) -> (Vec<Finding>, Vec<String>) {
+/// The walk of the probe, with a group and an attribute; what failed, and what the target cannot.
+pub(super) async fn walked(scim: &Scim, groups: bool, attribute: &str) -> (Vec<Finding>, Vec<String>) {
     let group = Entitlement::Group("guestpass-probe".into());
     let entitlements = groups.then_some(group).into_iter().collect();
-    let attributes = [("title".to_owned(), "Guest".to_owned())].into();
+    let attributes = [(attribute.to_owned(), "Guest".to_owned())].into();
     let (mut failed, mut cannot) = (Vec::new(), Vec::new());
     let mut tell = |finding: Finding| match finding.outcome {
         Outcome::Works => {}
@@ -55,7 +55,7 @@ async fn every_dialect_passes_the_walk() {
     let walks = DIALECTS.map(async |dialect| {
         let (fake, scim) = speaking(dialect).await;
         fake.state().users.push(json!({ "id": "0", "userName": "somebody", "active": true }));
-        let (failed, _) = walked(&scim, scim.server.known().groups).await;
+        let (failed, _) = walked(&scim, scim.server.known().groups, "title").await;
         assert!(failed.is_empty(), "{dialect:?}: {failed:?}");
         let left = fake.state().users.len();
         assert_eq!(left, if scim.abilities().delete { 1 } else { 2 }, "{dialect:?}");
@@ -82,7 +82,7 @@ async fn a_server_is_spoken_to_as_it_says_of_itself() {
                 (0..5).map(|number| json!({ "id": number.to_string(), "userName": format!("u-{number}") }));
             state.users.extend(others);
         }
-        let (failed, _) = walked(&fake.client(), true).await;
+        let (failed, _) = walked(&fake.client(), true, "title").await;
         assert!(failed.is_empty(), "{config}: {failed:?}");
         assert_eq!(fake.state().users.len(), 5);
     }
@@ -144,7 +144,7 @@ async fn what_an_operator_says_of_a_server_holds() {
     ] {
         let fake = Fake::start().await;
         let scim = fake.client_of(json!({ "capabilities": capabilities.clone() }));
-        let (failed, _) = walked(&scim, true).await;
+        let (failed, _) = walked(&scim, true, "title").await;
         assert!(failed.is_empty(), "{capabilities}: {failed:?}");
     }
 }

@@ -74,11 +74,11 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
     };
     let mut open = |path: &Path| {
         let path = folder.join(path);
-        (path.display().to_string(), files.read(&path))
+        let text = files.read(&path);
+        (path, text)
     };
-    let mut settings = Settings::read(kind, &own, &common, &mut open, tell.mistakes)?;
-    settings.in_folder(folder);
-    let Facts { addresses, secrets, files: read } = settings.facts();
+    let settings = Settings::read(kind, &own, &common, &mut open, tell.mistakes)?;
+    let Facts { addresses, secrets } = settings.facts();
     for (below, url) in addresses {
         check_url(url, &[at, below].concat(), tell);
         let address = match url.host() {
@@ -98,6 +98,5 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
             tell.hint(&[at, below].concat(), format!("the {name} is empty or a placeholder"), hint);
         }
     }
-    read.iter().for_each(|path| files.watch(path));
     Some(settings)
 }

@@ -55,9 +55,9 @@ pub enum Speaks {
     Webhook(webhook::Settings),
 }
 
-/// Opens a file that settings name, by its path from the configuration's folder, and watches it from then on: its name in
-/// mistakes, and its text.
-pub type Open<'a> = &'a mut dyn FnMut(&Path) -> (String, io::Result<String>);
+/// Opens a file that settings name, by its path from the configuration's folder, and watches it from then on: where it is,
+/// and its text.
+pub type Open<'a> = &'a mut dyn FnMut(&Path) -> (PathBuf, io::Result<String>);
 
 /// What is to be said of a target's settings that can be read, by whoever checks them.
 #[derive(Debug, Default)]
@@ -66,8 +66,6 @@ pub struct Facts<'a> {
     pub addresses: Vec<(&'static [&'static str], &'a Url)>,
     /// Secrets that are shown, by the path of their keys.
     pub secrets: Vec<(&'static [&'static str], &'a secrecy::SecretString)>,
-    /// Files that are read besides.
-    pub files: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -80,24 +78,23 @@ impl Settings {
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
         let treatment = common.read(mistakes);
+        // Read anew at each connection: here it matters where it is, and that it is watched.
+        let mut place = |file: &mut Option<PathBuf>| *file = file.take().map(|path| open(&path).0);
         let speaks = match kind {
-            "ldap" => own.read(mistakes).map(Speaks::Ldap),
-            "postgres" => own.read(mistakes).map(Speaks::Postgres),
+            "ldap" => own.read(mistakes).map(|mut settings: ldap::Settings| {
+                place(&mut settings.ca);
+                Speaks::Ldap(settings)
+            }),
+            "postgres" => own.read(mistakes).map(|mut settings: postgres::Settings| {
+                place(&mut settings.ca);
+                Speaks::Postgres(settings)
+            }),
             "rest" => rest::Settings::read(own, open, mistakes).map(Speaks::Rest),
             "scim" => own.read(mistakes).map(Speaks::Scim),
             "webhook" => own.read(mistakes).map(Speaks::Webhook),
             _ => None,
         };
         Some(Self { speaks: speaks?, treatment: treatment? })
-    }
-
-    /// Takes the paths of files for paths from `folder`, unless they begin at the root.
-    pub fn in_folder(&mut self, folder: &Path) {
-        match &mut self.speaks {
-            Speaks::Ldap(settings) => settings.in_folder(folder),
-            Speaks::Postgres(settings) => settings.in_folder(folder),
-            Speaks::Rest(_) | Speaks::Scim(_) | Speaks::Webhook(_) => {}
-        }
     }
 
     /// What is to be checked besides.

@@ -6,7 +6,7 @@ use super::directory::{Directory, End, Kind, Lock};
 use crate::loopback::is_local;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use url::{Host, Url};
 
 /// A directory whose people are accounts.
@@ -22,7 +22,7 @@ pub struct Settings {
     /// A file with the certificates of the only authorities that are believed, in PEM; the system's unless said. Where
     /// it is named, TLS is spoken on loopback, too.
     #[serde(default)]
-    pub(super) ca: Option<PathBuf>,
+    pub(in super::super) ca: Option<PathBuf>,
     /// What kind of directory it is.
     #[serde(default)]
     directory: Kind,
@@ -59,15 +59,7 @@ pub struct Settings {
 
 impl Settings {
     pub(in super::super) fn facts(&self) -> Facts<'_> {
-        Facts {
-            secrets: vec![(&["password"], &self.password)],
-            files: self.ca.iter().cloned().collect(),
-            ..Facts::default()
-        }
-    }
-
-    pub(in super::super) fn in_folder(&mut self, folder: &Path) {
-        self.ca = self.ca.take().map(|path| folder.join(path));
+        Facts { secrets: vec![(&["password"], &self.password)], ..Facts::default() }
     }
 
     pub(super) fn base(&self) -> &str {

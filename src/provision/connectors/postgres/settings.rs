@@ -5,7 +5,7 @@ use super::super::naming::Naming;
 use crate::loopback::is_local;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use url::{Host, Url};
 
 /// A PostgreSQL server whose roles are accounts.
@@ -21,7 +21,7 @@ pub struct Settings {
     /// A file with the certificates of the only authorities that are believed, in PEM; the system's unless said. Where
     /// it is named, TLS is spoken on loopback, too.
     #[serde(default)]
-    pub(super) ca: Option<PathBuf>,
+    pub(in super::super) ca: Option<PathBuf>,
     /// How a role is named: `{local}` unless said.
     #[serde(default)]
     pub(super) name: Naming,
@@ -37,13 +37,8 @@ impl Settings {
     pub(in super::super) fn facts(&self) -> Facts<'_> {
         Facts {
             secrets: self.password.iter().map(|password| (&["password"][..], password)).collect(),
-            files: self.ca.iter().cloned().collect(),
             ..Facts::default()
         }
-    }
-
-    pub(in super::super) fn in_folder(&mut self, folder: &Path) {
-        self.ca = self.ca.take().map(|path| folder.join(path));
     }
 
     pub(super) fn databases(&self) -> Vec<String> {

@@ -82,7 +82,8 @@ impl Settings {
             let found = found.map_err(|(message, hint)| mistakes.push(at(&["rest"], message).hint(hint)));
             (found.ok()??, written.rest.clone())
         } else {
-            let (name, text) = open(Path::new(&written.rest));
+            let (path, text) = open(Path::new(&written.rest));
+            let name = path.display().to_string();
             let text = text.map_err(|error| {
                 mistakes.push(at(&["rest"], format!("{name} cannot be read: {error}")));
             });

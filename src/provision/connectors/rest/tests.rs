@@ -27,7 +27,7 @@ pub(super) fn connector(accounts: &str) -> Result<Settings, Mistakes> {
 fn connector_with(accounts: &str, description: &str) -> Result<Settings, Mistakes> {
     let mut mistakes = Mistakes::default();
     let document = Document::parse("guestpass.yaml", accounts).unwrap();
-    let mut open = |path: &Path| (path.display().to_string(), io::Result::Ok(description.to_owned()));
+    let mut open = |path: &Path| (path.to_owned(), io::Result::Ok(description.to_owned()));
     let settings = Settings::read(&document, &mut open, &mut mistakes);
     settings.filter(|_| mistakes.errors() == 0).ok_or(mistakes)
 }

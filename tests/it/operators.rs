@@ -120,7 +120,7 @@ async fn two_people_of_one_address_never_share_an_account() {
 
 #[tokio::test]
 async fn every_list_is_read_page_by_page_and_none_of_it_twice() {
-    let house = House::open().await;
+    let mut house = House::open().await;
     for person in [ADA, CARLA] {
         house.guest(person).await;
     }

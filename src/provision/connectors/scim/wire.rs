@@ -67,7 +67,7 @@ pub(super) fn edits(profile: &Profile, manner: &Manner) -> Vec<Edit> {
 /// fails where there is none yet, and the account is ours.
 fn core(profile: &Profile, manner: &Manner) -> Vec<(&'static str, Value)> {
     let mut core = vec![("userName", json!(profile.user_name))];
-    for name in &profile.display_name {
+    if let Some(name) = &profile.display_name {
         match manner.display_names {
             DisplayNames::Kept => core.push(("displayName", json!(name))),
             DisplayNames::Made => {

@@ -81,6 +81,7 @@ impl App {
             rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
+        tasks.spawn(store.clone().follow_signing_keys(stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
 
         let none = BTreeMap::new();
@@ -117,7 +118,7 @@ impl App {
         };
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
-        let assertions = Assertions::new(plan.routes.url(), store.instance().signing_key.clone());
+        let assertions = Assertions::new(plan.routes.url(), store.signing_keys().clone());
         let live = Arc::new(Live::new(plan));
         tasks.spawn(gateway::upstream::check(config.upstreams.clone(), stop.clone()));
         let most = config.connections.most.map(usize::from);

@@ -2,7 +2,7 @@
 
 use crate::account::Because;
 use crate::clock::Clock;
-use crate::identity::SigningKey;
+use crate::identity::SigningKeys;
 use crate::names::AppName;
 use crate::page::{self, Page, PortalRow, PortalState, Reader, moment};
 use crate::session::cookie::Cookie;
@@ -32,8 +32,8 @@ pub struct Deps {
     pub apps: BTreeMap<AppName, (String, Option<Url>)>,
     /// Who is there.
     pub sessions: Sessions,
-    /// Signs the assertions.
-    pub key: Arc<SigningKey>,
+    /// Sign the assertions.
+    pub keys: SigningKeys,
     /// What time it is.
     pub clock: Clock,
 }
@@ -49,7 +49,7 @@ pub fn router(deps: Deps) -> Router {
 
 /// The keys that our assertions are signed with (RFC 7517). Apps may keep them for five minutes.
 async fn keys(State(deps): State<Arc<Deps>>) -> impl IntoResponse {
-    let keys: Value = json!({ "keys": [deps.key.public_jwk()] });
+    let keys: Value = json!({ "keys": deps.keys.published(deps.clock.now()) });
     ([("cache-control", "public, max-age=300")], Json(keys))
 }
 

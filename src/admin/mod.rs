@@ -64,6 +64,8 @@ pub fn router(deps: Deps) -> Router {
         .route("/people/{person}/claims", get(reads::claims))
         .route("/people/{person}/revoke", post(orders::revoke))
         .route("/people/{person}/restore", post(orders::restore))
+        .route("/keys", get(reads::keys))
+        .route("/keys/rotate", post(orders::rotate))
         .route("/known", get(reads::known))
         .route("/plan", post(plan::plan))
         .route("/reload", post(reload::reload))

@@ -121,3 +121,8 @@ pub(super) async fn restore(
     deps.lifecycle.restore(user, &words.order()).await?;
     done()
 }
+
+pub(super) async fn rotate(State(deps): State<Deps>, Json(words): Json<Words>) -> Answer {
+    let (kid, from) = deps.lifecycle.rotate_signing_key(&words.order()).await?;
+    Ok(Json(json!({ "kid": kid, "from": from })))
+}

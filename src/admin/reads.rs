@@ -2,6 +2,7 @@
 
 use super::page::{Answer, Listed, Page};
 use super::{Deps, Failure, find};
+use crate::identity::{Stand, Turn};
 use crate::lifecycle::{Error, compare};
 use crate::names::{AccountId, GrantId, IdentityId, ProviderName, SignInId, TargetName, UserId};
 use crate::store::{AccountRow, AuditRow, GrantRow, Holder, Identity, SessionRow};
@@ -53,6 +54,24 @@ pub(super) async fn people(
 ) -> Answer<Identity> {
     let rows = deps.store.people(page.after, page.limit()).await?;
     Ok(Listed::of(&uri, page.limit(), rows, |row| row.id))
+}
+
+/// A key that signs, will sign or did.
+#[derive(Serialize)]
+pub(super) struct Key {
+    kid: String,
+    from: Option<Timestamp>,
+    state: Stand,
+}
+
+pub(super) async fn keys(State(deps): State<Deps>) -> Result<Json<Vec<Key>>, Failure> {
+    deps.store.read_signing_keys().await?;
+    let key = |(turn, state): (Turn, Stand)| Key {
+        kid: turn.key.kid().to_owned(),
+        from: Some(turn.from).filter(|from| *from > Timestamp::MIN),
+        state,
+    };
+    Ok(Json(deps.store.signing_keys().turns(deps.clock.now()).into_iter().map(key).collect()))
 }
 
 /// What a provider said last of an identity.

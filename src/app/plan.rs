@@ -49,7 +49,7 @@ impl Standing {
             secure: url.scheme() == "https",
             apps: places,
             sessions: sessions.clone(),
-            key: store.instance().signing_key.clone(),
+            keys: store.signing_keys().clone(),
             clock: clock.clone(),
         })
         .merge(oidc::router(oidc::Deps {

@@ -52,6 +52,8 @@ pub enum Event {
     AccountRetried { account: AccountId, target: TargetName },
     /// An operator said whose account it is: one that is there, which is to be `adopted`, or a new one.
     AccountDecided { account: AccountId, target: TargetName, adopted: bool },
+    /// An operator had a key drawn that signs assertions from then on.
+    SigningKeyAdded { kid: String, from: Timestamp },
     /// An operator confirmed all that a target was to take until then.
     TargetConfirmed { target: TargetName },
 }

@@ -12,6 +12,7 @@ mod drift;
 mod grants;
 mod import;
 mod init;
+mod keys;
 mod list;
 mod people;
 mod plan;
@@ -59,6 +60,8 @@ enum Verb {
     Connector(connector::Connector),
     /// Tell, and mend, what in apps is not as it should be
     Drift(drift::Drift),
+    /// The keys that sign what apps are told: list, rotate
+    Keys(keys::Keys),
     /// Who needs the seats that are taken
     Seats(seats::Seats),
     /// Who holds which role until when: list, end, extend
@@ -86,6 +89,7 @@ impl Command {
             Verb::Targets(command) => command.run(),
             Verb::Connector(command) => command.run(),
             Verb::Drift(command) => command.run(),
+            Verb::Keys(command) => command.run(),
             Verb::Seats(command) => command.run(),
             Verb::Grants(command) => command.run(),
             Verb::Sessions(command) => command.run(),

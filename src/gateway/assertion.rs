@@ -4,7 +4,7 @@
 use super::app::{App, Field};
 use super::authorize::{Guest, Permit};
 use super::headers::ASSERTION;
-use crate::identity::{KeyError, SigningKey};
+use crate::identity::{KeyError, SigningKeys};
 use crate::names::{AppName, SessionId};
 use crate::session::Session;
 use http::{HeaderName, HeaderValue};
@@ -27,7 +27,7 @@ const KEPT: u64 = 100_000;
 /// Makes assertions and keeps them for half their life. Shared by all workers.
 pub struct Assertions {
     issuer: String,
-    key: Arc<SigningKey>,
+    keys: SigningKeys,
     kept: Cache<(SessionId, AppName), Arc<Word>>,
 }
 
@@ -63,11 +63,11 @@ struct Claims<'a> {
 }
 
 impl Assertions {
-    /// Assertions issued by `issuer`, our own address, and signed with `key`.
-    pub fn new(issuer: impl Into<String>, key: Arc<SigningKey>) -> Self {
+    /// Assertions issued by `issuer`, our own address, and signed with that of `keys` whose turn it is.
+    pub fn new(issuer: impl Into<String>, keys: SigningKeys) -> Self {
         // By the machine's clock, and for memory alone: what is too old is told by `renew_at`.
         let kept = Cache::builder().max_capacity(KEPT).time_to_live(LIFE.unsigned_abs()).build();
-        Self { issuer: issuer.into(), key, kept }
+        Self { issuer: issuer.into(), keys, kept }
     }
 
     /// What the app is told of whom `permit` is for; `None` where it is for nobody in particular.
@@ -111,7 +111,8 @@ impl Assertions {
             name: person.display_name.as_deref(),
             email: person.email.as_deref(),
         };
-        let signed = HeaderValue::try_from(self.key.sign(TYPE, &claims)?).map_err(|_| KeyError::Unusable)?;
+        let key = self.keys.at(now).ok_or(KeyError::Unusable)?;
+        let signed = HeaderValue::try_from(key.sign(TYPE, &claims)?).map_err(|_| KeyError::Unusable)?;
         let plain = app.headers.iter().filter_map(|(name, field)| {
             let text = match field {
                 Field::Subject => claims.sub.to_owned(),
@@ -148,6 +149,7 @@ mod tests {
     use crate::gateway::app::Rule;
     use crate::gateway::authorize::{Wanted, authorize};
     use crate::gateway::testing::{HERE, HOST, POLICY, app, at, held, limited, session};
+    use crate::identity::SigningKey;
     use crate::session::Account;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
     use serde_json::{Value, json};
@@ -178,7 +180,7 @@ mod tests {
     fn it_says_who_and_until_when_and_is_kept_for_half_its_life() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", key.into());
+        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
         let wiki =
             app(json!({ "headers": { "X-Name": "name", "X-Roles": "roles", "X-Account": "account" } }));
         let grants = vec![held("reader", 100), held("editor", 1_000), held("owner", -1)];
@@ -209,7 +211,7 @@ mod tests {
     fn who_is_signed_in_without_a_role_is_named_until_the_session_ends() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", key.into());
+        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
         let guest = Arc::new(session(vec![held("reader", -1)], Account::NotNeeded));
         let permit = permit(Some(&guest), &app(json!({})), Rule::SignedIn, 0);
         let claims = claims(&assertions.word(&permit).unwrap().unwrap(), &public);
@@ -221,7 +223,7 @@ mod tests {
     fn a_role_is_named_while_its_conditions_hold_and_to_whom_they_hold_for() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", key.into());
+        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
         let wiki = app(json!({}));
         // Until 08:00:20 in the test's time, from one network.
         let night = json!({ "hours": ["22:00:00", "08:00:20"], "networks": ["10.0.0.0/8"] });

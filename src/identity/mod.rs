@@ -3,8 +3,10 @@
 
 mod claims;
 mod keys;
+mod signing;
 mod verify;
 
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};
 pub use keys::{KeyError, SigningKey};
+pub use signing::{PUBLISHED, SigningKeys, Stand, Turn};
 pub use verify::{Expected, Unverified};

@@ -21,6 +21,7 @@ mod restore;
 mod retry;
 mod revise;
 mod revoke;
+mod rotate;
 #[cfg(test)]
 mod tests;
 mod uses;

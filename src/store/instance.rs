@@ -2,12 +2,11 @@
 
 use super::Error;
 use crate::clock::from_micros;
-use crate::identity::SigningKey;
+use crate::identity::{SigningKey, SigningKeys};
 use crate::seal::{Sealer, random_text};
 use jiff::Timestamp;
 use sqlx::AnyPool;
 use sqlx::{Row, query};
-use std::sync::Arc;
 
 pub(super) const SIGNING_KEY: &str = "instance signing_key";
 
@@ -15,8 +14,8 @@ pub(super) const SIGNING_KEY: &str = "instance signing_key";
 pub struct Instance {
     /// Goes into every external id, so that two gateways never take each other's accounts for their own.
     pub id: String,
-    /// Signs the assertions that apps verify.
-    pub signing_key: Arc<SigningKey>,
+    /// Sign the assertions that apps verify.
+    pub signing_keys: SigningKeys,
     /// The latest time that was written before this run began: the clock must not be believed below it.
     pub high_water: Timestamp,
 }
@@ -41,7 +40,7 @@ impl Instance {
         let made: i64 = row.try_get("high_water")?;
         Ok(Self {
             id: row.try_get("id")?,
-            signing_key: SigningKey::from_pkcs8(&pkcs8)?.into(),
+            signing_keys: SigningKeys::new(SigningKey::from_pkcs8(&pkcs8)?),
             high_water: from_micros(last.map_or(made, |last| last.max(made))),
         })
     }

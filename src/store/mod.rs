@@ -31,6 +31,7 @@ mod sessions;
 mod shared;
 mod shelf;
 mod shown;
+mod signing;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -161,7 +162,7 @@ impl Store {
         let (bell, _) = watch::channel(0);
         let (cache, shared, uses, replica) =
             (Cache::new(), Shared::default(), Uses::default(), seal::random_text());
-        Ok(Self(Arc::new(Inner {
+        let store = Self(Arc::new(Inner {
             place: ArcSwap::from_pointee(place),
             dialect,
             writer,
@@ -175,7 +176,9 @@ impl Store {
             is_deaf: AtomicBool::new(false),
             replica,
             _lock: lock,
-        })))
+        }));
+        store.read_signing_keys().await?;
+        Ok(store)
     }
 
     /// What this instance is: its id, its key, and the latest time that an earlier run has seen.

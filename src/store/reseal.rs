@@ -4,6 +4,7 @@
 use super::audit::{opening_purpose, vault_purpose};
 use super::instance::SIGNING_KEY;
 use super::sessions::id_token_purpose;
+use super::signing::signing_purpose;
 use super::{Error, Store};
 use sqlx::{Row, query};
 use std::time::Duration;
@@ -22,11 +23,16 @@ struct Kind {
     purpose: fn(&str) -> Result<String, Error>,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         find: "SELECT id, signing_key AS sealed FROM instance WHERE substr(signing_key, 1, 4) <> $1 LIMIT $2",
         write: "UPDATE instance SET signing_key = $2 WHERE id = $1 AND signing_key = $3",
         purpose: |_| Ok(SIGNING_KEY.to_owned()),
+    },
+    Kind {
+        find: "SELECT id, key AS sealed FROM signing_keys WHERE substr(key, 1, 4) <> $1 LIMIT $2",
+        write: "UPDATE signing_keys SET key = $2 WHERE id = $1 AND key = $3",
+        purpose: |id| Ok(signing_purpose(id)),
     },
     Kind {
         find: "SELECT id, key AS sealed FROM vaults WHERE key IS NOT NULL AND substr(key, 1, 4) <> $1 LIMIT $2",

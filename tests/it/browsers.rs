@@ -355,7 +355,12 @@ async fn apps_are_told_who_it_is_by_us_alone() {
 }
 
 /// The assertion's claims, if the keys that we publish and `app` as its audience verify it.
-async fn verified(house: &House, token: &str, app: &str) -> Result<Value, jsonwebtoken::errors::Error> {
+/// What an app reads in `token`, by the keys that are published now.
+pub(crate) async fn verified(
+    house: &House,
+    token: &str,
+    app: &str,
+) -> Result<Value, jsonwebtoken::errors::Error> {
     let keys = Hand::new().get(&format!("{}/.well-known/jwks.json", house.access_url)).await.text;
     let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys).unwrap();
     let header = jsonwebtoken::decode_header(token)?;

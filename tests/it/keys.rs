@@ -1,5 +1,6 @@
-//! The key that seals what is kept is changed while guestpass runs, and nobody notices.
+//! The keys that seal and that sign are changed while guestpass runs, and nobody notices.
 
+use crate::browsers::verified;
 use crate::harness::{ADA, CARLA, House, Process, Site, guestpass, soon};
 use guestpass::clock::Clock;
 use guestpass::seal::random_text;
@@ -44,4 +45,39 @@ async fn a_key_that_does_not_open_what_is_sealed_is_refused() {
     process.kill().await;
     let said = guestpass(&["serve", "--config", &config]).await;
     assert!(said.code == 1 && said.err.contains("sealed under another key"), "{said:?}");
+}
+
+#[tokio::test]
+async fn another_key_signs_once_apps_know_it_and_the_one_before_is_known_as_long_as_it_matters() {
+    let house = House::open().await;
+    let carla = house.guest(CARLA).await;
+    let published = async || {
+        let keys = house.browser().get(&format!("{}/.well-known/jwks.json", house.access_url)).await.unwrap();
+        let keys: serde_json::Value = serde_json::from_str(&keys.text).unwrap();
+        let kids = keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let [first] = published().await.try_into().unwrap();
+    house.operator().orders("/keys/rotate", serde_json::json!({})).await;
+    let both = published().await;
+    assert_eq!((both.len(), &both[0]), (2, &first));
+    assert_eq!(house.operator().tries("/keys/rotate", serde_json::json!({})).await.0, 422);
+    let signs = async || {
+        let keys = house.operator().asks("/keys").await;
+        let signs =
+            keys.as_array().unwrap().iter().find(|key| key["state"] == "signs").unwrap()["kid"].clone();
+        signs.as_str().unwrap().to_owned()
+    };
+    assert_eq!(signs().await, first);
+    for minutes in [0, 29, 2, 28, 2] {
+        house.turn(jiff::SignedDuration::from_mins(minutes));
+        let told = carla.get(&house.echo_url).await.unwrap().text;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let headers = told["headers"].as_array().unwrap();
+        let assertion = headers.iter().find(|pair| pair[0] == "guestpass-assertion").unwrap();
+        verified(&house, assertion[1].as_str().unwrap(), "echo").await.unwrap();
+    }
+    assert_eq!((signs().await, published().await), (both[1].clone(), vec![both[1].clone()]));
+    assert!(house.record().await.contains(&"signing_key_added".to_owned()));
+    house.finish().await;
 }

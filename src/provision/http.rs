@@ -5,6 +5,8 @@ use super::pace::{Pace, Told};
 use super::reach::Resolver;
 use super::tokens::Tokens;
 use crate::causes::Causes;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -171,11 +173,15 @@ fn secret(value: &SecretString) -> Result<HeaderValue, Fault> {
 }
 
 impl Auth {
-    fn conceal(&self, text: String, token: Option<&SecretString>) -> String {
+    /// The text without what opens the target, also in the form in which requests show it.
+    fn conceal(&self, mut text: String, token: Option<&SecretString>) -> String {
         let secret = match self {
             Self::Bearer(secret) | Self::Basic(_, secret) | Self::Header(_, secret) => Some(secret),
             Self::Tokens(_) | Self::None => token,
         };
+        if let (Self::Basic(user, _), Some(password)) = (self, secret) {
+            text = text.replace(&STANDARD.encode(format!("{user}:{}", password.expose_secret())), "[token]");
+        }
         match secret.map(SecretString::expose_secret) {
             Some(secret) if !secret.is_empty() => text.replace(secret, "[token]"),
             _ => text,

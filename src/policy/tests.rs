@@ -128,7 +128,7 @@ fn an_exemption_from_idle_says_whom_it_is_for() {
         ("{ after: 30d, for: { provider: staff } }", "\"for\""),
     ] {
         let told = role(written);
-        assert!(told.len() == 1 && told[0].starts_with("p.yaml:3:") && told[0].contains(said), "{told:?}");
+        assert!(told.iter().any(|one| one.starts_with("p.yaml:3:") && one.contains(said)), "{told:?}");
     }
 }
 

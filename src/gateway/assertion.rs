@@ -180,7 +180,7 @@ mod tests {
     fn it_says_who_and_until_when_and_is_kept_for_half_its_life() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
+        let assertions = Assertions::new("https://access.example.com", key.into());
         let wiki =
             app(json!({ "headers": { "X-Name": "name", "X-Roles": "roles", "X-Account": "account" } }));
         let grants = vec![held("reader", 100), held("editor", 1_000), held("owner", -1)];
@@ -211,7 +211,7 @@ mod tests {
     fn who_is_signed_in_without_a_role_is_named_until_the_session_ends() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
+        let assertions = Assertions::new("https://access.example.com", key.into());
         let guest = Arc::new(session(vec![held("reader", -1)], Account::NotNeeded));
         let permit = permit(Some(&guest), &app(json!({})), Rule::SignedIn, 0);
         let claims = claims(&assertions.word(&permit).unwrap().unwrap(), &public);
@@ -223,7 +223,7 @@ mod tests {
     fn a_role_is_named_while_its_conditions_hold_and_to_whom_they_hold_for() {
         let key = SigningKey::generate().unwrap();
         let public = key.public_jwk();
-        let assertions = Assertions::new("https://access.example.com", SigningKeys::new(key));
+        let assertions = Assertions::new("https://access.example.com", key.into());
         let wiki = app(json!({}));
         // Until 08:00:20 in the test's time, from one network.
         let night = json!({ "hours": ["22:00:00", "08:00:20"], "networks": ["10.0.0.0/8"] });

@@ -40,11 +40,6 @@ pub enum Stand {
 }
 
 impl SigningKeys {
-    /// `first`, which signs from the beginning.
-    pub fn new(first: SigningKey) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(vec![Turn { key: first.into(), from: Timestamp::MIN }])))
-    }
-
     /// Puts `turns` in place of those that are after the first.
     pub fn then(&self, turns: impl IntoIterator<Item = Turn>) {
         let mut all: Vec<Turn> = self.0.load().first().cloned().into_iter().chain(turns).collect();
@@ -81,6 +76,13 @@ impl SigningKeys {
     }
 }
 
+impl From<SigningKey> for SigningKeys {
+    /// One key, which signs from the beginning.
+    fn from(first: SigningKey) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(vec![Turn { key: first.into(), from: Timestamp::MIN }])))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +92,7 @@ mod tests {
         let now: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
         let (first, second) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         let (one, two) = (first.kid().to_owned(), second.kid().to_owned());
-        let keys = SigningKeys::new(first);
+        let keys = SigningKeys::from(first);
         keys.then([Turn { key: second.into(), from: now + PUBLISHED }]);
         let told = |at| {
             let published = keys.published(at).into_iter().map(|jwk| jwk["kid"].as_str().unwrap().to_owned());

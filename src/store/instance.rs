@@ -40,7 +40,7 @@ impl Instance {
         let made: i64 = row.try_get("high_water")?;
         Ok(Self {
             id: row.try_get("id")?,
-            signing_keys: SigningKeys::new(SigningKey::from_pkcs8(&pkcs8)?),
+            signing_keys: SigningKey::from_pkcs8(&pkcs8)?.into(),
             high_water: from_micros(last.map_or(made, |last| last.max(made))),
         })
     }

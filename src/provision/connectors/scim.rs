@@ -47,11 +47,7 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn facts(&self) -> Facts<'_> {
-        Facts {
-            addresses: vec![(&["scim"], &self.scim)],
-            secrets: vec![(&["token"], &self.token)],
-            ..Facts::default()
-        }
+        Facts { addresses: vec![(&["scim"], &self.scim)], secrets: vec![(&["token"], &self.token)] }
     }
 }
 

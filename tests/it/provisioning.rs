@@ -199,15 +199,22 @@ async fn a_target_gets_no_more_requests_in_a_day_however_often_we_start() {
         house.restart().await;
     }
     let asked = || house.scim.seen().len();
-    let paused =
-        || async { house.operator().asks("/targets").await[0]["paused_until"].is_string().then_some(()) };
+    // What waits for a moment gets it.
+    let paused = || async {
+        house.turn(SignedDuration::from_secs(1));
+        house.operator().asks("/targets").await[0]["paused_until"].is_string().then_some(())
+    };
     soon(paused).await;
     assert_eq!(asked(), PER_DAY);
     while house.accounts().await.len() < PEOPLE {
         let before = asked();
         house.turn(DAY);
         let done = || async { house.accounts().await.len() == PEOPLE };
-        soon(|| async { (done().await || asked() == before + PER_DAY).then_some(()) }).await;
+        soon(|| async {
+            house.turn(SignedDuration::from_secs(1));
+            (done().await || asked() == before + PER_DAY).then_some(())
+        })
+        .await;
     }
     assert!(asked() > PER_DAY, "there was enough for everybody");
     house.turn(DAY);

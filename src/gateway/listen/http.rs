@@ -7,10 +7,12 @@ use super::stream::Stream;
 use crate::gateway::gate::Gate;
 use crate::gateway::memo::Memo;
 use crate::gateway::reset::reset;
+use axum::Router;
 use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may be, in bytes. Over HTTP/2 it bounds CONTINUATION frames, too.
 const HEAD_BYTES: u32 = 64 * 1024;
@@ -134,6 +137,32 @@ impl Http {
         }
         connection.as_mut().graceful_shutdown();
         connection.await
+    }
+
+    /// Serves a connection to `pages` to its end; once `stop` is cancelled, what is under way is finished.
+    pub(super) async fn serve_pages(
+        &self,
+        stream: Stream,
+        http2: bool,
+        pages: Router,
+        stop: CancellationToken,
+    ) -> hyper::Result<()> {
+        let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(pages));
+        if http2 {
+            let mut connection = pin!(self.http2.serve_connection(stream, service));
+            if let Some(served) = stop.run_until_cancelled(connection.as_mut()).await {
+                return served;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        } else {
+            let mut connection = pin!(self.http1.serve_connection(stream, service));
+            if let Some(served) = stop.run_until_cancelled(connection.as_mut()).await {
+                return served;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     }
 }
 

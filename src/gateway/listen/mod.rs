@@ -6,6 +6,8 @@
 //! handshake ([`tls`]), and whether HTTP/2 or HTTP/1.1 is spoken. Then [`http`] serves it until it ends or the
 //! gateway leaves ([`drain`]).
 //!
+//! What another door answers on a listener of its own goes the same way to [`pages`] instead.
+//!
 //! What a client can make us hold is bounded before it is known: how many there are ([`limits`]), how long they may
 //! take for each step, how long a header may be. Nobody's word on who a client is counts unless they are trusted.
 
@@ -17,6 +19,7 @@ mod greet;
 mod http;
 mod limits;
 mod listener;
+mod pages;
 mod peer;
 mod proxy;
 pub mod settings;
@@ -31,6 +34,7 @@ use std::time::Duration;
 pub use drain::Drain;
 pub use limits::{descriptors, most_connections};
 pub use listener::Listener;
+pub use pages::serve;
 pub use peer::{Peer, Secured, TrustedProxy};
 pub use tls::Tls;
 

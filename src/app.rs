@@ -1,5 +1,6 @@
 //! Builds everything, starts the tasks, and stops them in order.
 
+mod api;
 mod condition;
 mod fixed;
 mod inquire;
@@ -9,6 +10,7 @@ mod reload;
 mod tell;
 mod traffic;
 
+use crate::admin::Calls;
 use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
 use crate::gateway::listen::{self, Drain, Entrance, Listener, Patience};
@@ -106,7 +108,13 @@ impl App {
             reloads: reloads.clone(),
             inquiries,
         };
-        tasks.spawn(admin::run(admin::bind(&config.admin)?, deps, stop.clone()));
+        tasks.spawn(admin::run(admin::bind(&config.admin)?, deps.clone(), stop.clone()));
+        let calls = Calls::new(lifecycle.clone(), clock.clone());
+        tasks.spawn(calls.clone().run(stop.clone()));
+        let admin_tls = config.admin_api.as_ref().and_then(|api| api.tls.clone());
+        if let Some(api) = config.admin_api {
+            tasks.spawn(api::run(api::bind(&api)?, deps.clone(), calls.clone(), stop.clone()));
+        }
 
         let sessions = Sessions::new(store.clone(), Handle::current());
         let standing = Standing {
@@ -115,6 +123,8 @@ impl App {
             lifecycle,
             sessions: sessions.clone(),
             clock: clock.clone(),
+            admin: deps,
+            calls,
         };
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
@@ -151,6 +161,7 @@ impl App {
             path: config.path,
             files: config.files,
             tls: config.tls,
+            admin_tls,
             upstreams: config.upstreams,
             look_every: config.look_every,
             told,

@@ -89,6 +89,8 @@ names! {
     RoleName;
     /// A rule of the policy that takes away: a denial, or a separation of duties.
     RuleName;
+    /// A token for the admin API. Given once: the record speaks of it by this name.
+    TokenName;
 }
 
 /// A random id (UUID version 7: sortable by the time it was drawn) of one kind of thing.
@@ -167,6 +169,20 @@ impl<Of> FromStr for Id<Of> {
 impl<Of> Serialize for Id<Of> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<Of> JsonSchema for Id<Of> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "uuid" })
     }
 }
 

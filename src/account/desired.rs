@@ -4,11 +4,12 @@ use super::entitlement::Entitlement;
 use super::grant::Grant;
 use super::step::Actual;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What should be true of one account. Kept with the account, with a version; a new desire overwrites the old.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Desired {
     /// The account exists, may be used, and looks like this.
@@ -20,7 +21,7 @@ pub enum Desired {
 }
 
 /// What becomes of what belongs to an account that is closed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Closing {
     /// Who takes over the work, by their name in the target, as policy said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ pub struct Closing {
 }
 
 /// What an active account looks like.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Profile {
     /// The name to sign in with, unique in the target.
     pub user_name: String,

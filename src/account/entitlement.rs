@@ -1,10 +1,11 @@
 //! What an account may do in a target, by the target's own names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A group that an account is in, or a role that the target gives it. The two have names of their own each.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", from = "Written")]
 pub enum Entitlement {
     /// Membership of a group.
@@ -14,7 +15,7 @@ pub enum Entitlement {
 }
 
 /// How entitlements are read: a bare name is a group, as earlier versions wrote it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
     Bare(String),

@@ -3,11 +3,12 @@
 use super::desired::{Desired, Profile};
 use super::entitlement::Entitlement;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a fresh look at a target found under our external id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Actual {
     /// Nothing of ours.
@@ -17,7 +18,7 @@ pub enum Actual {
 }
 
 /// An account as it was seen in a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// The target's own, immutable id.
     pub native_id: String,
@@ -40,7 +41,7 @@ pub struct Seen {
 }
 
 /// An account that somebody else made and that may be the person's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The target's own, immutable id.
     pub native_id: String,
@@ -55,7 +56,7 @@ pub struct Candidate {
 }
 
 /// When a target closes an account by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expiry {
     /// It cannot.

@@ -1,13 +1,25 @@
-//! The operators' door: a unix socket that only the owner of the process may open. Whatever changes something goes
-//! through the running gateway, so that the bell rings and the cache hears.
+//! The operators' doors: a unix socket that only the owner of the process may open, and the admin API, which asks programs
+//! for a token, and lets people in whom policy makes operators. All answer the same [`routes`] in the same way. Whatever changes something goes through the running
+//! gateway, so that the bell rings and the cache hears.
 
+mod caller;
+mod calls;
+mod explain;
+mod failure;
+mod openapi;
 mod orders;
 mod page;
+mod people;
 mod plan;
 mod reads;
 mod reload;
+mod route;
+mod routes;
 mod targets;
+mod tokens;
 
+pub use calls::Calls;
+pub use people::People;
 pub use plan::{Planned, PlannedAccount, PlannedCall};
 pub use reload::{Reloaded, Reloads, Wish};
 pub use targets::{Difference, Drift, Imported, Inquiries, Inquiry, Match, Seats, TargetRow};
@@ -18,17 +30,16 @@ use crate::names::UserId;
 use crate::socket;
 use crate::store::Store;
 use anyhow::Context;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::StatusCode;
-use serde_json::json;
+use axum::Router;
+use caller::Guard;
+use failure::Failure;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// What this door needs.
+/// What these doors need.
 #[derive(Clone)]
 pub struct Deps {
     /// To read.
@@ -43,33 +54,14 @@ pub struct Deps {
     pub inquiries: Inquiries,
 }
 
-/// The API.
-pub fn router(deps: Deps) -> Router {
-    Router::new()
-        .route("/accounts", get(reads::accounts))
-        .route("/grants", get(reads::grants))
-        .route("/sessions", get(reads::sessions))
-        .route("/people", get(reads::people))
-        .route("/audit", get(reads::audit))
-        .route("/accounts/{id}/retry", post(orders::retry))
-        .route("/accounts/{id}/decide", post(orders::decide))
-        .route("/targets", get(targets::targets))
-        .route("/targets/{target}/confirm", post(orders::confirm_target))
-        .route("/targets/{target}/import", get(targets::import))
-        .route("/drift", get(targets::drift))
-        .route("/seats", get(targets::seats))
-        .route("/grants/{id}/end", post(orders::end_grant))
-        .route("/grants/{id}/extend", post(orders::extend))
-        .route("/sessions/{id}/revoke", post(orders::revoke_session))
-        .route("/people/{person}/claims", get(reads::claims))
-        .route("/people/{person}/revoke", post(orders::revoke))
-        .route("/people/{person}/restore", post(orders::restore))
-        .route("/keys", get(reads::keys))
-        .route("/keys/rotate", post(orders::rotate))
-        .route("/known", get(reads::known))
-        .route("/plan", post(plan::plan))
-        .route("/reload", post(reload::reload))
-        .with_state(deps)
+/// The admin API: who calls has to show a token, and `calls` keeps who called.
+pub fn api(deps: Deps, calls: Calls) -> Router {
+    routes::router(&deps, &Guard::Tokens(calls))
+}
+
+/// The same for people who are signed in, below `/admin/api` on our own host: policy says what they may.
+pub fn for_people(deps: Deps, calls: Calls, people: People) -> Router {
+    Router::new().nest(people::PEOPLE_AT, routes::router(&deps, &Guard::People(calls, Arc::new(people))))
 }
 
 /// Binds the socket at `path`, for the owner alone.
@@ -83,9 +75,10 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     UnixListener::from_std(listener).with_context(said)
 }
 
-/// Serves the API on `listener` until `stop`.
+/// Serves the socket at `listener` until `stop`.
 pub async fn run(listener: UnixListener, deps: Deps, stop: CancellationToken) {
-    let served = axum::serve(listener, router(deps)).with_graceful_shutdown(stop.cancelled_owned());
+    let router = routes::router(&deps, &Guard::Socket);
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = served.await {
         tracing::error!(%error, "the operators' socket failed");
     }
@@ -112,29 +105,6 @@ async fn find(deps: &Deps, person: &str) -> Result<UserId, Failure> {
     let (sub, provider) = person.rsplit_once('@').ok_or_else(missing)?;
     let identity = deps.store.find_identity(provider, sub).await?;
     Ok(identity.ok_or_else(missing)?.user)
-}
-
-/// Why an order was not carried out, for an operator to read.
-struct Failure(Error);
-
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let status = match &self.0 {
-            Error::NotFound(..) => StatusCode::NOT_FOUND,
-            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Store(error) => {
-                tracing::error!(%error, "order not carried out");
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        };
-        (status, Json(json!({ "status": status.as_u16(), "detail": self.0.to_string() }))).into_response()
-    }
 }
 
 #[cfg(test)]

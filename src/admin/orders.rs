@@ -1,128 +1,124 @@
 //! What operators change.
 
-use super::{Deps, Failure, find};
-use crate::lifecycle::{Error, Order};
+use super::find;
+use super::route::{Answer, Call};
+use crate::lifecycle::Error;
 use crate::names::{AccountId, GrantId, SignInId, TargetName};
 use crate::store::Verdict;
-use axum::Json;
-use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-type Answer = Result<Json<Value>, Failure>;
-
-/// Who orders, and why. The socket lets in one account of the machine only; the name is what its client says.
-#[derive(Deserialize)]
-pub(super) struct Words {
-    operator: String,
-    #[serde(default)]
-    why: String,
-    until: Option<Timestamp>,
-    by: Option<SignedDuration>,
-    /// The target's own id of the account that is theirs.
-    adopt: Option<String>,
+/// An order was carried out.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Done {
+    done: bool,
 }
 
-impl Words {
-    fn order(&self) -> Order {
-        Order { operator: self.operator.clone(), why: self.why.clone() }
+impl Done {
+    pub(super) fn new() -> Self {
+        Self { done: true }
     }
 }
 
-fn done() -> Answer {
-    Ok(Json(json!({ "done": true })))
+pub(super) async fn retry(call: Call<AccountId>) -> Answer<Done> {
+    call.deps.lifecycle.retry(call.of, &call.order).await?;
+    Ok(Done::new())
 }
 
-pub(super) async fn retry(
-    State(deps): State<Deps>,
-    Path(id): Path<AccountId>,
-    Json(words): Json<Words>,
-) -> Answer {
-    deps.lifecycle.retry(id, &words.order()).await?;
-    done()
+/// Whose an account is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    /// The target's own id of the account that is theirs; without it a new one is made.
+    adopt: Option<String>,
 }
 
-pub(super) async fn decide(
-    State(deps): State<Deps>,
-    Path(id): Path<AccountId>,
-    Json(words): Json<Words>,
-) -> Answer {
-    let verdict = match &words.adopt {
+pub(super) async fn decide(call: Call<AccountId, Whose>) -> Answer<Done> {
+    let verdict = match call.words.adopt {
         Some(empty) if empty.is_empty() => {
             return Err(Error::Invalid("an account has an id".to_owned()).into());
         }
-        Some(native_id) => Verdict::Adopt(native_id.clone()),
+        Some(native_id) => Verdict::Adopt(native_id),
         None => Verdict::Create,
     };
-    deps.lifecycle.decide(id, &verdict, &words.order()).await?;
-    done()
+    call.deps.lifecycle.decide(call.of, &verdict, &call.order).await?;
+    Ok(Done::new())
 }
 
-pub(super) async fn confirm_target(
-    State(deps): State<Deps>,
-    Path(target): Path<TargetName>,
-    Json(words): Json<Words>,
-) -> Answer {
-    deps.lifecycle.confirm_target(&target, &words.order()).await?;
-    done()
+pub(super) async fn confirm_target(call: Call<TargetName>) -> Answer<Done> {
+    call.deps.lifecycle.confirm_target(&call.of, &call.order).await?;
+    Ok(Done::new())
 }
 
-pub(super) async fn end_grant(
-    State(deps): State<Deps>,
-    Path(id): Path<GrantId>,
-    Json(words): Json<Words>,
-) -> Answer {
-    deps.lifecycle.end_grant(id, &words.order()).await?;
-    done()
+pub(super) async fn end_grant(call: Call<GrantId>) -> Answer<Done> {
+    call.deps.lifecycle.end_grant(call.of, &call.order).await?;
+    Ok(Done::new())
 }
 
-pub(super) async fn extend(
-    State(deps): State<Deps>,
-    Path(id): Path<GrantId>,
-    Json(words): Json<Words>,
-) -> Answer {
-    let until = match (words.until, words.by) {
-        (Some(until), None) => until,
-        (None, Some(by)) => {
-            deps.clock.now().checked_add(by).map_err(|error| Error::Invalid(error.to_string()))?
-        }
-        _ => return Err(Error::Invalid("say either until when or by how much".to_owned()).into()),
-    };
-    deps.lifecycle.extend(id, until, &words.order()).await?;
-    Ok(Json(json!({ "until": until })))
+/// The new end of a grant: one of the two.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEnd {
+    /// When.
+    until: Option<Timestamp>,
+    /// How long from now.
+    by: Option<SignedDuration>,
 }
 
-pub(super) async fn revoke_session(
-    State(deps): State<Deps>,
-    Path(id): Path<SignInId>,
-    Json(words): Json<Words>,
-) -> Answer {
-    deps.lifecycle.revoke_session(id, &words.order()).await?;
-    done()
+/// A grant has another end.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Extended {
+    /// When it ends now.
+    until: Timestamp,
 }
 
-pub(super) async fn revoke(
-    State(deps): State<Deps>,
-    Path(person): Path<String>,
-    Json(words): Json<Words>,
-) -> Answer {
-    let user = find(&deps, &person).await?;
-    deps.lifecycle.revoke(user, &words.order()).await?;
-    done()
+pub(super) async fn extend(call: Call<GrantId, NewEnd>) -> Answer<Extended> {
+    let until = end(call.words.until, call.words.by, call.deps.clock.now())?;
+    call.deps.lifecycle.extend(call.of, until, &call.order).await?;
+    Ok(Extended { until })
 }
 
-pub(super) async fn restore(
-    State(deps): State<Deps>,
-    Path(person): Path<String>,
-    Json(words): Json<Words>,
-) -> Answer {
-    let user = find(&deps, &person).await?;
-    deps.lifecycle.restore(user, &words.order()).await?;
-    done()
+/// An end that is said in one of two ways.
+pub(super) fn end(
+    until: Option<Timestamp>,
+    by: Option<SignedDuration>,
+    now: Timestamp,
+) -> Result<Timestamp, Error> {
+    match (until, by) {
+        (Some(until), None) => Ok(until),
+        (None, Some(by)) => now.checked_add(by).map_err(|error| Error::Invalid(error.to_string())),
+        _ => Err(Error::Invalid("say either until when or by how much".to_owned())),
+    }
 }
 
-pub(super) async fn rotate(State(deps): State<Deps>, Json(words): Json<Words>) -> Answer {
-    let (kid, from) = deps.lifecycle.rotate_signing_key(&words.order()).await?;
-    Ok(Json(json!({ "kid": kid, "from": from })))
+pub(super) async fn revoke_session(call: Call<SignInId>) -> Answer<Done> {
+    call.deps.lifecycle.revoke_session(call.of, &call.order).await?;
+    Ok(Done::new())
+}
+
+pub(super) async fn revoke(call: Call<String>) -> Answer<Done> {
+    let user = find(&call.deps, &call.of).await?;
+    call.deps.lifecycle.revoke(user, &call.order).await?;
+    Ok(Done::new())
+}
+
+pub(super) async fn restore(call: Call<String>) -> Answer<Done> {
+    let user = find(&call.deps, &call.of).await?;
+    call.deps.lifecycle.restore(user, &call.order).await?;
+    Ok(Done::new())
+}
+
+/// A key that will sign.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Drawn {
+    /// Its name, as tokens say it.
+    kid: String,
+    /// From when on.
+    from: Timestamp,
+}
+
+pub(super) async fn rotate(call: Call) -> Answer<Drawn> {
+    let (kid, from) = call.deps.lifecycle.rotate_signing_key(&call.order).await?;
+    Ok(Drawn { kid, from })
 }

@@ -1,10 +1,11 @@
 //! Lists a page at a time. Each names the next page in its `Link` header (RFC 8288), and whoever wants all of it follows.
 
-use super::Failure;
+use crate::names::{AccountId, TargetName};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::LINK;
 use http::{HeaderValue, Uri};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -12,11 +13,32 @@ use url::form_urlencoded;
 const ROWS: u32 = 500;
 
 /// Which page of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page<Id> {
     /// The last row of the page before; none for the first page.
     pub(super) after: Option<Id>,
+    /// How many rows at the most: 500 unless fewer are asked for.
     limit: Option<u32>,
+}
+
+/// Which page of a list of accounts.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfTarget {
+    /// Only those in this target.
+    app: Option<TargetName>,
+    /// The last account of the page before; none for the first page.
+    after: Option<AccountId>,
+    /// How many at the most: 500 unless fewer are asked for.
+    limit: Option<u32>,
+}
+
+impl OfTarget {
+    /// Which target, and which page.
+    pub(super) fn split(self) -> (Option<TargetName>, Page<AccountId>) {
+        (self.app, Page { after: self.after, limit: self.limit })
+    }
 }
 
 impl<Id> Page<Id> {
@@ -31,9 +53,6 @@ pub(super) struct Listed<T> {
     rows: Vec<T>,
     next: Option<String>,
 }
-
-/// A page of a list, or why there is none.
-pub(super) type Answer<T> = Result<Listed<T>, Failure>;
 
 impl<T> Listed<T> {
     /// These rows, which `asked` for; `next` is the last of what they were taken from, where there may be more.

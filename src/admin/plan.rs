@@ -1,16 +1,16 @@
 //! An operator asks what the files as they are now would do.
 
-use super::{Deps, Failure, Wish, wish};
+use super::route::{Answer, Call};
+use super::{Wish, wish};
 use crate::document::Mistakes;
 use crate::lifecycle::Error;
 use crate::lifecycle::compare::Comparison;
 use crate::names::TargetName;
-use axum::Json;
-use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the files as they are now would do if they came to hold.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Planned {
     /// The policy in them, by its version; empty where they cannot be read.
     pub policy: String,
@@ -26,7 +26,7 @@ pub struct Planned {
 }
 
 /// What would be done to one account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlannedAccount {
     /// Whose, as `subject@provider`.
     pub person: String,
@@ -37,7 +37,7 @@ pub struct PlannedAccount {
 }
 
 /// A call that would change something.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlannedCall {
     /// The method.
     pub method: String,
@@ -47,7 +47,7 @@ pub struct PlannedCall {
     pub what: String,
 }
 
-pub(super) async fn plan(State(deps): State<Deps>) -> Result<Json<Planned>, Failure> {
-    let planned = wish(&deps.reloads, |answer| Wish::Plan { answer }).await?;
-    Ok(Json(planned.map_err(Error::Invalid)?))
+pub(super) async fn plan(call: Call) -> Answer<Planned> {
+    let planned = wish(&call.deps.reloads, |answer| Wish::Plan { answer }).await?;
+    Ok(planned.map_err(Error::Invalid)?)
 }

@@ -1,9 +1,9 @@
 //! An operator wants the files as they are now to hold.
 
-use super::{Deps, Failure, Planned, wish};
+use super::route::{Answer, Call};
+use super::{Planned, wish};
 use crate::document::Mistakes;
-use axum::Json;
-use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,13 +27,15 @@ pub enum Wish {
 }
 
 /// What is said with a wish.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Words {
+    /// The version of a policy that may hold although it takes access from many.
     confirm: Option<String>,
 }
 
 /// What came of loading the configuration.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Reloaded {
     /// Whether what the files say holds now; if not, all is as it was.
     pub applied: bool,
@@ -47,9 +49,7 @@ pub struct Reloaded {
     pub report: String,
 }
 
-pub(super) async fn reload(
-    State(deps): State<Deps>,
-    Json(Words { confirm }): Json<Words>,
-) -> Result<Json<Reloaded>, Failure> {
-    Ok(Json(wish(&deps.reloads, |answer| Wish::Reload { confirm, answer }).await?))
+pub(super) async fn reload(call: Call<(), Words>) -> Answer<Reloaded> {
+    let confirm = call.words.confirm;
+    wish(&call.deps.reloads, |answer| Wish::Reload { confirm, answer }).await
 }

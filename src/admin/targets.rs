@@ -1,15 +1,13 @@
 //! What operators ask about targets. Somebody who can speak to them answers.
 
-use super::page::{Answer, Listed, Page};
-use super::reads::Of;
-use super::{Deps, Failure, wish};
+use super::page::{Listed, OfTarget};
+use super::route::{Answer, Call};
+use super::{Deps, wish};
 use crate::account::Candidate;
 use crate::lifecycle::Error;
 use crate::names::{AccountId, TargetName};
-use axum::Json;
-use axum::extract::{Path, Query, State};
-use http::Uri;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,7 +39,7 @@ pub enum Inquiry {
 }
 
 /// How a target is doing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TargetRow {
     /// Which target.
     pub target: TargetName,
@@ -71,7 +69,8 @@ pub struct Drift {
 }
 
 /// An account that is not as it should be, though nobody is at work on it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Drifted")]
 pub struct Difference {
     /// Which account.
     pub id: AccountId,
@@ -88,7 +87,7 @@ pub struct Difference {
 }
 
 /// Whose the accounts of a target are.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Imported {
     /// How many carry the external id of somebody we know.
     pub ours: usize,
@@ -99,7 +98,7 @@ pub struct Imported {
 }
 
 /// An account that was there before us, and whose it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Match {
     /// The account.
     #[serde(flatten)]
@@ -111,7 +110,7 @@ pub struct Match {
 }
 
 /// Who needs the seats of a target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Seats {
     /// Which target.
     pub target: TargetName,
@@ -130,8 +129,10 @@ pub struct Seats {
 }
 
 /// Since when what was not used is idle, in days.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Unused {
+    /// What was not used for so many days is idle.
     #[serde(default = "a_month")]
     unused_days: u32,
 }
@@ -140,40 +141,27 @@ fn a_month() -> u32 {
     30
 }
 
-async fn ask<T>(
-    deps: &Deps,
-    question: impl FnOnce(oneshot::Sender<Told<T>>) -> Inquiry,
-) -> Result<Json<T>, Failure> {
+async fn ask<T>(deps: &Deps, question: impl FnOnce(oneshot::Sender<Told<T>>) -> Inquiry) -> Answer<T> {
     let told = wish(&deps.inquiries, question).await?;
-    Ok(Json(told.map_err(Error::Invalid)?))
+    Ok(told.map_err(Error::Invalid)?)
 }
 
-pub(super) async fn targets(State(deps): State<Deps>) -> Result<Json<Vec<TargetRow>>, Failure> {
-    ask(&deps, Inquiry::Targets).await
+pub(super) async fn targets(call: Call) -> Answer<Vec<TargetRow>> {
+    ask(&call.deps, Inquiry::Targets).await
 }
 
-pub(super) async fn drift(
-    State(deps): State<Deps>,
-    uri: Uri,
-    Query(of): Query<Of>,
-    Query(page): Query<Page<AccountId>>,
-) -> Answer<Difference> {
-    let (of, after, limit) = (of.app, page.after, page.limit());
-    let Json(drift) = ask(&deps, |answer| Inquiry::Drift { of, after, limit, answer }).await?;
-    Ok(Listed::new(&uri, drift.differences, drift.last))
+pub(super) async fn drift(call: Call<(), OfTarget>) -> Answer<Listed<Difference>> {
+    let (of, page) = call.words.split();
+    let (after, limit) = (page.after, page.limit());
+    let drift = ask(&call.deps, |answer| Inquiry::Drift { of, after, limit, answer }).await?;
+    Ok(Listed::new(&call.asked, drift.differences, drift.last))
 }
 
-pub(super) async fn import(
-    State(deps): State<Deps>,
-    Path(target): Path<TargetName>,
-) -> Result<Json<Imported>, Failure> {
-    ask(&deps, |answer| Inquiry::Import(target, answer)).await
+pub(super) async fn import(call: Call<TargetName>) -> Answer<Imported> {
+    ask(&call.deps, |answer| Inquiry::Import(call.of, answer)).await
 }
 
-pub(super) async fn seats(
-    State(deps): State<Deps>,
-    Query(unused): Query<Unused>,
-) -> Result<Json<Vec<Seats>>, Failure> {
-    let span = SignedDuration::from_hours(i64::from(unused.unused_days) * 24);
-    ask(&deps, |answer| Inquiry::Seats(span, answer)).await
+pub(super) async fn seats(call: Call<(), Unused>) -> Answer<Vec<Seats>> {
+    let span = SignedDuration::from_hours(i64::from(call.words.unused_days) * 24);
+    ask(&call.deps, |answer| Inquiry::Seats(span, answer)).await
 }

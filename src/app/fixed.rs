@@ -10,7 +10,8 @@ impl Fixed {
     /// Those of `config`.
     pub(super) fn of(config: &Config) -> Self {
         let Config { url, listen, tls, trusted_proxies, connections, shutdown, .. } = config;
-        let Config { access_log, operations, store, admin, workers, recheck, .. } = config;
+        let Config { access_log, operations, store, admin, admin_api, workers, recheck, .. } = config;
+        let admin_api = admin_api.as_ref().map(|api| (&api.listen.at, api.tls.is_some()));
         Self(vec![
             ("url", url.to_string()),
             ("listen", format!("{listen:?}")),
@@ -22,6 +23,7 @@ impl Fixed {
             ("operations", format!("{operations:?}")),
             ("store", store.to_string()),
             ("admin", admin.display().to_string()),
+            ("admin-api", format!("{admin_api:?}")),
             ("workers", workers.to_string()),
             ("session.recheck", format!("{recheck:?}")),
         ])

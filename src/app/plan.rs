@@ -1,5 +1,6 @@
 //! What the gate and the pages go by, made from a configuration: at the start, and again whenever it changes.
 
+use crate::audit::OperatorRole;
 use crate::clock::Clock;
 use crate::gateway::{self, Plan, Routes};
 use crate::issuer::{self, Issuer};
@@ -10,7 +11,7 @@ use crate::provision::connectors;
 use crate::provision::{Budget, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
-use crate::{oidc, portal};
+use crate::{admin, oidc, portal};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(super) struct Standing {
     pub(super) lifecycle: Lifecycle,
     pub(super) sessions: Sessions,
     pub(super) clock: Clock,
+    pub(super) admin: admin::Deps,
+    pub(super) calls: admin::Calls,
 }
 
 /// The providers by name.
@@ -40,13 +43,16 @@ impl Standing {
         issuers: Issuers,
         session: SignedDuration,
     ) -> anyhow::Result<Plan> {
-        let Self { url, store, lifecycle, sessions, clock } = self;
+        let Self { url, store, lifecycle, sessions, clock, admin, calls } = self;
+        let secure = url.scheme() == "https";
         let routes = Routes::new(url.clone(), apps.values().cloned())?;
         let places = apps.iter().map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, url))));
-        let places = places.collect();
+        // What operators do here has no page of its own yet.
+        let own = OperatorRole::APP.parse().ok().map(|app| (app, ("guestpass itself".to_owned(), None)));
+        let places = places.chain(own).collect();
         let pages = portal::router(portal::Deps {
             own_host: oidc::own_host(url),
-            secure: url.scheme() == "https",
+            secure,
             apps: places,
             sessions: sessions.clone(),
             keys: store.signing_keys().clone(),
@@ -61,7 +67,17 @@ impl Standing {
             store: store.clone(),
             session,
             clock: clock.clone(),
-        }));
+        }))
+        .merge(admin::for_people(
+            admin.clone(),
+            calls.clone(),
+            admin::People {
+                sessions: sessions.clone(),
+                own_host: oidc::own_host(url),
+                own_origin: url.origin().ascii_serialization(),
+                secure,
+            },
+        ));
         Ok(Plan { routes, pages })
     }
 

@@ -39,6 +39,7 @@ pub(super) struct Reload {
     pub(super) path: PathBuf,
     pub(super) files: Files,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) admin_tls: Option<Arc<Tls>>,
     pub(super) upstreams: Registry,
     pub(super) look_every: Duration,
     pub(super) told: Told,
@@ -179,8 +180,11 @@ impl Reload {
         self.apps.send_replace(apps);
         self.standing.lifecycle.replace(rules);
         self.live.replace(plan);
-        if let (Some(running), Some(newer)) = (&self.tls, &config.tls) {
-            running.replace(newer);
+        let admin_tls = config.admin_api.and_then(|api| api.tls);
+        for (running, newer) in [(&self.tls, &config.tls), (&self.admin_tls, &admin_tls)] {
+            if let (Some(running), Some(newer)) = (running, newer) {
+                running.replace(newer);
+            }
         }
         (self.issuers, self.target_settings) = (issuers, config.targets);
         Ok(restart)

@@ -1,8 +1,9 @@
 //! All that can happen, one enum, and how it is written down.
 
+use super::role::OperatorRole;
 use crate::account::Change;
 use crate::names::{
-    AccountId, AppName, EventId, GrantId, ProviderName, RoleName, SignInId, TargetName, VaultId,
+    AccountId, AppName, EventId, GrantId, ProviderName, RoleName, SignInId, TargetName, TokenName, VaultId,
 };
 use crate::seal::{random_bytes, sha256_text};
 use jiff::Timestamp;
@@ -56,6 +57,13 @@ pub enum Event {
     SigningKeyAdded { kid: String, from: Timestamp },
     /// An operator confirmed all that a target was to take until then.
     TargetConfirmed { target: TargetName },
+    /// A token for the admin API was made.
+    TokenIssued { token: TokenName, role: OperatorRole, until: Timestamp },
+    /// A token for the admin API was ended before its time.
+    TokenRevoked { token: TokenName },
+    /// The admin API was called so many times, and why that was refused, if it was. Of a call that changes something
+    /// this is before it is carried out.
+    ApiCalled { call: String, refused: Option<String>, times: u32 },
 }
 
 impl Event {
@@ -67,13 +75,17 @@ impl Event {
 }
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// The person whom it is about.
     Person,
-    /// An operator, by the name of their account on the machine.
+    /// An operator, by the name of their account on the machine; as `subject@provider`, if they signed in.
     Operator(String),
+    /// Whoever holds this token for the admin API.
+    Token(TokenName),
+    /// Somebody of whom nothing is known.
+    Nobody,
     /// The clock: an end that was written down came.
     Clock,
     /// A policy that came to hold.
@@ -136,10 +148,21 @@ impl Entry {
 }
 
 impl Actor {
+    /// What operators call them: their name, else what they are.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator(name) => name,
+            Self::Token(name) => name.as_str(),
+            _ => self.kind(),
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Operator(_) => "operator",
+            Self::Token(_) => "token",
+            Self::Nobody => "nobody",
             Self::Clock => "clock",
             Self::Policy => "policy",
             Self::Provisioner => "provisioner",

@@ -5,5 +5,7 @@
 //! key of that person's own; destroying the key forgets the person and leaves every leaf as it was.
 
 mod event;
+mod role;
 
 pub use event::{Actor, Entry, Event, Leaf};
+pub use role::{NotARole, OperatorRole};

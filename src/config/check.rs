@@ -1,9 +1,13 @@
 //! From settings as written to settings that are right.
 
+use super::admin_api;
 use super::listen;
+use super::operators;
 use super::targets;
 use super::tell::Tell;
-use super::{AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder, socket};
+use super::{
+    AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder, own_app, socket,
+};
 use crate::document::closest;
 use crate::gateway;
 use crate::gateway::upstream::{Loader, Registry};
@@ -42,11 +46,12 @@ pub(super) fn check(
     let (listen, tls) = listen::check(&settings, folder, files, tell);
     let store = check_store(&settings, folder, tell);
     let sealer = check_key(&settings, tell);
+    let admin_api = admin_api::check(settings.admin_api, folder, files, tell);
     check_providers(&settings.providers, tell);
     // Policies are read even if something else is wrong, so that their mistakes are told, too.
     let known = Known {
         providers: tell.names("providers").chain(settings.providers.keys().cloned()).collect(),
-        apps: tell.names("apps").chain(settings.apps.keys().cloned()).collect(),
+        apps: tell.names("apps").chain(settings.apps.keys().cloned()).chain(own_app()).collect(),
     };
     let policy = read_policies(&folder.join(&settings.policies), &known, files, tell);
     let workers = settings.workers.unwrap_or_else(cores).max(1);
@@ -56,6 +61,7 @@ pub(super) fn check(
         check_apps(settings.apps, named, &settings.url, loader, files, tell);
     if let Some(policy) = &policy {
         check_routes(&apps, policy, tell);
+        operators::check(policy, tell);
     }
     let store = store?;
     Some(Config {
@@ -64,6 +70,7 @@ pub(super) fn check(
         look_every: LOOK_EVERY,
         operations: settings.operations,
         admin: socket(&store, settings.admin, folder),
+        admin_api,
         url: settings.url,
         listen,
         tls,
@@ -195,6 +202,10 @@ fn check_apps(
     let mut hosts = BTreeMap::from([(own, "our own pages".to_owned())]);
     for (name, mut app) in settings {
         let here = ["apps", name.as_str()];
+        if own_app().as_ref() == Some(&name) {
+            let hint = "policies mean the admin API by it; choose another name";
+            tell.hint(&here, "\"guestpass\" is our own name", hint);
+        }
         if let Some(accounts) = app.accounts.take() {
             let at = [&here[..], &["accounts"]].concat();
             match accounts {

@@ -4,7 +4,7 @@ use super::tell::Tell;
 use super::{Files, Settings};
 use crate::clock::Clock;
 use crate::gateway::listen::Tls;
-use crate::gateway::listen::settings::Entry;
+use crate::gateway::listen::settings::{Entry, TlsFiles};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,26 +31,38 @@ pub(super) fn check(
         let hint = "name the networks of your proxies alone";
         tell.warn(&["trusted-proxies"], "everybody is trusted to say who a client is", hint);
     }
-    let named = settings.tls.iter().flat_map(|tls| tls.all());
-    named.for_each(|path| files.watch(&folder.join(path)));
-    let loaded = settings.tls.as_ref().map(|files| Tls::load(files, folder, Clock::system().now()));
-    let tls = match loaded {
-        Some(Ok((tls, warnings))) => {
-            for warning in warnings {
-                tell.warn(&keys(&warning.at), warning.message, "clients will not accept it");
-            }
-            Some(Arc::new(tls))
-        }
-        Some(Err(mistakes)) => {
-            mistakes.into_iter().for_each(|mistake| tell.wrong(&keys(&mistake.at), mistake.message));
-            None
-        }
-        None => None,
-    };
+    let tls = certificates(settings.tls.as_ref(), &[], folder, files, tell);
     let below = |entry: Entry| Entry { at: entry.at.below(folder), ..entry };
     (settings.listen.0.iter().cloned().map(below).collect(), tls)
 }
 
-fn keys(at: &[String]) -> Vec<&str> {
-    at.iter().map(String::as_str).collect()
+/// How the certificates of a `tls:` below `here` are shown, if any is named and all can be used.
+pub(super) fn certificates(
+    named: Option<&TlsFiles>,
+    here: &[&str],
+    folder: &Path,
+    files: &mut Files,
+    tell: &mut Tell<'_>,
+) -> Option<Arc<Tls>> {
+    let named = named?;
+    named.all().for_each(|path| files.watch(&folder.join(path)));
+    let keys = |at: &'_ [String]| -> Vec<String> {
+        here.iter().map(|&key| key.to_owned()).chain(at.iter().cloned()).collect()
+    };
+    match Tls::load(named, folder, Clock::system().now()) {
+        Ok((tls, warnings)) => {
+            for warning in warnings {
+                tell.warn(&texts(&keys(&warning.at)), warning.message, "clients will not accept it");
+            }
+            Some(Arc::new(tls))
+        }
+        Err(mistakes) => {
+            mistakes.into_iter().for_each(|mistake| tell.wrong(&texts(&keys(&mistake.at)), mistake.message));
+            None
+        }
+    }
+}
+
+fn texts(keys: &[String]) -> Vec<&str> {
+    keys.iter().map(String::as_str).collect()
 }

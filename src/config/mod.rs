@@ -3,18 +3,22 @@
 //! Each room says what it wants to be told; here it is gathered, references to secrets are filled in, and what only
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
+mod admin_api;
 mod check;
 mod files;
 mod listen;
 mod loaded;
+mod operators;
 mod policies;
 mod targets;
 mod tell;
 
+pub use admin_api::AdminApi;
 pub use files::Files;
 pub use loaded::{Loaded, count, failures, report};
 pub use policies::{Policies, policy_files};
 
+use crate::audit::OperatorRole;
 use crate::document::{Document, Mistake, Mistakes};
 use crate::gateway;
 use crate::gateway::listen::settings::{Connections, Entry, Listen, Shutdown, TlsFiles};
@@ -70,6 +74,8 @@ struct Settings {
     earlier_keys: Vec<SecretString>,
     /// The operators' socket; beside the store unless said.
     admin: Option<PathBuf>,
+    /// The API for operators who are elsewhere; nowhere unless said.
+    admin_api: Option<admin_api::Settings>,
     /// How many threads carry requests; one for each core unless said.
     workers: Option<usize>,
     /// After how long without a sign-in access without a `ttl` ends.
@@ -161,6 +167,8 @@ pub struct Config {
     pub sealer: Sealer,
     /// The operators' socket.
     pub admin: PathBuf,
+    /// The API for operators who are elsewhere.
+    pub admin_api: Option<AdminApi>,
     /// How many threads carry requests.
     pub workers: usize,
     /// For how long a replica that cannot hear the others believes what it knows.
@@ -215,6 +223,11 @@ impl Config {
             |(name, provider): (&ProviderName, &issuer::Settings)| (name.clone(), provider.groups.clone());
         self.policy.run_cases(now, &self.providers.iter().map(groups).collect())
     }
+}
+
+/// The app that we are ourselves.
+fn own_app() -> Option<AppName> {
+    OperatorRole::APP.parse().ok()
 }
 
 /// Where a gateway is found, and what it keeps.

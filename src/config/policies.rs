@@ -1,7 +1,7 @@
 //! What `policy` commands need of a configuration: no secret is looked at, so they run where there is none.
 
 use super::tell::Tell;
-use super::{Files, check, default_lapse, folder, read};
+use super::{Files, check, default_lapse, folder, own_app, read};
 use crate::document::{Document, Mistake, Mistakes};
 use crate::identity::GroupsSettings;
 use crate::names::{AppName, ProviderName};
@@ -63,7 +63,7 @@ impl Policies {
         let (document, named) = named(path, files, mistakes)?;
         let known = Known {
             providers: named.providers.keys().cloned().collect(),
-            apps: named.apps.into_keys().collect(),
+            apps: named.apps.into_keys().chain(own_app()).collect(),
         };
         let at = other.map_or_else(|| folder(path).join(named.policies), Path::to_owned);
         let policy = match files.read(&at) {

@@ -1,6 +1,8 @@
 //! Mistakes, told once, with their place.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A place in a file. Lines and columns count from 1, columns and widths in characters.
@@ -15,7 +17,7 @@ pub struct Place {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Nothing starts.
@@ -27,7 +29,7 @@ pub enum Severity {
 }
 
 /// One mistake. Its `Display` is the short form, `file:line:column: message`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Mistake {
     /// How bad it is.
     pub severity: Severity,
@@ -191,6 +193,20 @@ impl fmt::Display for Mistakes {
             writeln!(f, "{}", mistake.render())?;
         }
         f.write_str(&self.summary())
+    }
+}
+
+impl JsonSchema for Mistakes {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Mistakes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<Mistake>::json_schema(generator)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a provider says of a person.
 
 use crate::names::ProviderName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// The identity of a person at one provider (OpenID Connect Core, section 2: `iss` and `sub`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// The issuer, as its ID tokens name it: compared to the letter.
     pub issuer: String,

@@ -10,12 +10,13 @@ use crate::policy::{Policy, asks};
 use crate::span::in_words;
 use crate::store::Holder;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One identity, and all that decides what it has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Known {
     /// Whose.
     pub user: UserId,
@@ -27,7 +28,8 @@ pub struct Known {
     pub provider: ProviderName,
     /// The claims as last verified.
     pub claims: Map<String, Value>,
-    /// What it holds and held.
+    /// What it holds and held, as the store keeps it.
+    #[schemars(with = "Vec<Map<String, Value>>")]
     pub grants: Vec<Grant>,
     /// Whether the person is shut out, and so has nothing.
     pub revoked: bool,
@@ -45,7 +47,7 @@ pub struct Side<'a> {
 }
 
 /// What differs for one identity in one app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// Who, as `subject@provider`.
     pub person: String,
@@ -62,7 +64,7 @@ pub struct Difference {
 }
 
 /// Which way it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Turn {
     /// Somebody has the role who did not.
@@ -74,7 +76,7 @@ pub enum Turn {
 }
 
 /// When somebody notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
     /// As soon as the policy holds.
@@ -84,7 +86,7 @@ pub enum When {
 }
 
 /// One thing that a role gives or asks for, on both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Detail {
     /// Such as `groups`, `ends`, `asks`.
     pub what: String,
@@ -97,7 +99,7 @@ pub struct Detail {
 }
 
 /// The differences of all who were looked at, and how many people they concern.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// How many people are known.
     pub people: usize,

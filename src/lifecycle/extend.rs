@@ -58,7 +58,7 @@ impl Lifecycle {
         };
         tx.commit(&entry).await?;
         let (app, role, until) = (&after.terms.app, &after.terms.role, after.end.at);
-        tracing::info!(%app, %role, %user, %until, operator = order.operator, "{name}");
+        tracing::info!(%app, %role, %user, %until, operator = order.by.name(), "{name}");
         Ok(())
     }
 }

@@ -3,11 +3,13 @@
 //! Every verb reads what stands, decides by the ground floor, and writes cause and consequence together: grants,
 //! what each account should be from then on, and the event. Doing it in targets is `provision`'s.
 
+mod called;
 pub mod compare;
 mod decide;
 mod desire;
 mod end;
 mod expire;
+mod explain;
 mod extend;
 pub mod follow;
 mod guard;
@@ -24,6 +26,7 @@ mod revoke;
 mod rotate;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod uses;
 
 pub use expire::run as expire;
@@ -32,6 +35,7 @@ pub use login::Admission;
 pub use plan::{Plan, Planned};
 pub use refuse::Refused;
 pub use revise::run as revise;
+pub use tokens::Issued;
 pub use uses::run as count_uses;
 
 use crate::audit::Actor;
@@ -97,15 +101,15 @@ struct Inner {
 /// An operator, and why they act.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// The name of their account on the machine.
-    pub operator: String,
+    /// Who it is.
+    pub by: Actor,
     /// Their words.
     pub why: String,
 }
 
 impl Order {
     fn actor(&self) -> Actor {
-        Actor::Operator(self.operator.clone())
+        self.by.clone()
     }
 }
 

@@ -39,7 +39,7 @@ impl Lifecycle {
             personal: json!({ "before": { "revoked": !revoked }, "after": { "revoked": revoked } }),
         };
         tx.commit(&entry).await?;
-        tracing::info!(%user, operator = order.operator, "{name}");
+        tracing::info!(%user, operator = order.by.name(), "{name}");
         Ok(())
     }
 }

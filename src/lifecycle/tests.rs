@@ -265,7 +265,7 @@ async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
 async fn no_operator_extends_beyond_the_longest_life() {
     let place = Place::new(policy(&[("guests", "30d")])).await;
     let (_, grant) = place.guest(Terms { ttl: Some(DAY), at_most: Some(DAY * 3), ..terms() }).await;
-    let order = Order { operator: "olga".to_owned(), why: "a test".to_owned() };
+    let order = Order { by: Actor::Operator("olga".to_owned()), why: "a test".to_owned() };
     let refused = place.lifecycle.extend(grant, start() + DAY * 4, &order).await.unwrap_err();
     assert_eq!(refused.to_string(), "role guests lasts for 3d at the most, until 2026-03-05T09:00:00Z");
     place.lifecycle.extend(grant, start() + DAY * 2, &order).await.unwrap();

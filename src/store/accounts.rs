@@ -4,13 +4,14 @@ use super::{Error, Store, Tx, json, maybe_time, parsed};
 use crate::account::{Actual, Desired, Entitlement};
 use crate::names::{AccountId, TargetName, UserId, VaultId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::query;
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// How an account came to be ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// We created it.

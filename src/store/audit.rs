@@ -5,12 +5,13 @@ use crate::audit::Entry;
 use crate::names::{EventId, VaultId};
 use crate::seal::{Sealer, random_bytes, sha256};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Row, query};
 
 /// An event as it was recorded.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AuditRow {
     /// Its place in the record, counted from 1; numbers may be left out.
     pub seq: i64,

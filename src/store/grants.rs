@@ -4,12 +4,13 @@ use super::{Error, Store, Tx, flag, json, maybe_time, parsed, time};
 use crate::account::{Because, End, Grant};
 use crate::names::{AppName, GrantId, RoleName, UserId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// A grant as operators see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GrantRow {
     /// Which grant.
     pub id: GrantId,

@@ -35,6 +35,7 @@ mod signing;
 mod tables;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod users;
 mod uses;
 mod work;
@@ -54,6 +55,7 @@ pub use policy::Holder;
 pub use session::{Access, Account, Held, Person, Session};
 pub use sessions::{SessionRow, SignIn, TokenHash, token_hash};
 pub use shown::AccountRow;
+pub use tokens::{TokenRow, api_token_hash};
 pub use users::{Identity, User};
 pub use uses::Use;
 pub use work::{Due, Failure, Look};

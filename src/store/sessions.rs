@@ -9,6 +9,7 @@ use crate::account::{Actual, Desired, Opening, Strength};
 use crate::names::{AppName, IdentityId, SessionId, SignInId, TargetName, UserId, VaultId};
 use crate::seal::sha256;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -41,7 +42,7 @@ pub struct SignIn {
 }
 
 /// A sign-in as operators see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SessionRow {
     /// The sign-in.
     pub id: SignInId,

@@ -5,12 +5,13 @@ use super::{Error, Store, count, flag, json, maybe_time, parsed};
 use crate::account::{Actual, Candidate, Desired};
 use crate::names::{AccountId, TargetName};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 
 /// An account as operators see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AccountRow {
     /// Which account.
     pub id: AccountId,

@@ -4,6 +4,7 @@ use super::{Error, Store, Tx, json, maybe_time, parsed, time};
 use crate::identity::{Claims, Subject};
 use crate::names::{IdentityId, ProviderName, UserId, VaultId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
@@ -21,7 +22,7 @@ pub struct User {
 }
 
 /// One identity of a person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Identity {
     /// Which identity.
     pub id: IdentityId,

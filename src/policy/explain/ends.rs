@@ -3,10 +3,11 @@
 use crate::account::Terms;
 use crate::span::in_words;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An end that applies, and what says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PossibleEnd {
     /// When.
     pub at: Timestamp,

@@ -3,6 +3,7 @@
 use super::super::Origin;
 use super::super::expression::Facts;
 use super::super::rule::{Condition, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 const ROUNDS: u32 = 64;
 
 /// Where something is written. Line and column count from 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Spot {
     /// The file.
     pub file: String,
@@ -21,7 +22,7 @@ pub struct Spot {
 }
 
 /// Whether something is so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Answer {
     /// It is.
@@ -41,7 +42,7 @@ pub enum Answer {
 }
 
 /// A condition, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Judged {
     /// Such as `groups has any of wiki-guests`.
     pub condition: String,

@@ -20,12 +20,13 @@ use crate::identity::ClaimSet;
 use crate::names::{AppName, ProviderName, RoleName, RuleName};
 use jiff::Timestamp;
 use judged::judged;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a policy makes of somebody, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// The policy, by its version.
     pub policy: String,
@@ -42,7 +43,7 @@ pub struct Explanation {
 }
 
 /// What a role makes of somebody.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OfRole {
     /// The role.
     pub role: RoleName,
@@ -67,10 +68,11 @@ pub struct OfRole {
 }
 
 /// What comes of a role in one app.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Comes {
-    /// What was decided.
+    /// What was decided: role, app and outcome, with its details.
     #[serde(flatten)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub found: Found,
     /// All ends that apply where it is granted, the earliest first: that one counts.
     pub ends: Vec<PossibleEnd>,
@@ -79,7 +81,7 @@ pub struct Comes {
 }
 
 /// What a denial makes of somebody.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OfDenial {
     /// The rule.
     pub rule: RuleName,
@@ -101,7 +103,7 @@ pub struct OfDenial {
 }
 
 /// What a separation makes of somebody.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OfSeparation {
     /// The rule.
     pub rule: RuleName,

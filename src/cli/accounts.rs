@@ -74,7 +74,7 @@ impl Accounts {
             }
             Some(Order::Import { target, form }) => {
                 let path = format!("/targets/{target}/import");
-                let imported: Value = wait_for(async { Client::new(&form.at.config)?.get(&path).await })?;
+                let imported: Value = wait_for(async { Client::new(&form.reach)?.get(&path).await })?;
                 if form.json {
                     println!("{imported}");
                 } else {

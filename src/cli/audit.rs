@@ -47,15 +47,16 @@ fn person(row: &Value) -> String {
     }
 }
 
-/// Who did it: the operator's name, where it was one.
+/// Who did it: by name, where it was an operator.
 fn actor(row: &Value) -> String {
-    let named = row["sealed"]["actor"]["operator"].as_str();
+    let actor = &row["sealed"]["actor"];
+    let named = actor["operator"].as_str().or_else(|| actor["token"].as_str());
     named.map_or_else(|| text(&row["leaf"], "actor"), str::to_owned)
 }
 
 /// What an event is about, in the order in which it is best read.
 fn about(what: &Value) -> String {
-    let telling = ["app", "target", "role", "reason", "reference", "until"];
+    let telling = ["app", "target", "token", "call", "refused", "role", "reason", "reference", "until"];
     let facts = telling.iter().filter_map(|name| what[*name].as_str().map(str::to_owned));
     facts.chain(changes(what)).collect::<Vec<_>>().join(" ")
 }

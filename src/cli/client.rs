@@ -1,11 +1,12 @@
-//! Talks to the running gateway over its operators' socket.
+//! Talks to the running gateway: over its operators' socket, or to one elsewhere by its admin API.
 
-use super::{Done, Why, wait_for};
+use super::afar::Elsewhere;
+use super::{Done, Reach, Why, wait_for};
 use crate::config;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::header::LINK;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -14,19 +15,42 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::net::UnixStream;
 
-/// The gateway that runs with the configuration at `config`.
-pub(super) struct Client {
-    socket: PathBuf,
+/// A gateway that runs.
+pub(super) enum Client {
+    /// The one that has this socket.
+    Here(PathBuf),
+    /// Another one.
+    Elsewhere(Elsewhere),
 }
 
 impl Client {
-    pub(super) fn new(config: &Path) -> anyhow::Result<Self> {
-        Ok(Self { socket: config::whereabouts(config)?.socket })
+    /// The gateway that is named, else the one that runs with the configuration here.
+    pub(super) fn new(reach: &Reach) -> anyhow::Result<Self> {
+        Ok(match reach.afar.reach()? {
+            Some(elsewhere) => Self::Elsewhere(elsewhere),
+            None => Self::here(&reach.at.config)?,
+        })
     }
 
-    /// Whether a gateway answers at all.
+    /// The one that runs with the configuration at `config`.
+    pub(super) fn here(config: &Path) -> anyhow::Result<Self> {
+        Ok(Self::Here(config::whereabouts(config)?.socket))
+    }
+
+    /// Whether a gateway answers at all. One that is named is to.
     pub(super) async fn is_there(&self) -> bool {
-        UnixStream::connect(&self.socket).await.is_ok()
+        match self {
+            Self::Here(socket) => UnixStream::connect(socket).await.is_ok(),
+            Self::Elsewhere(_) => true,
+        }
+    }
+
+    /// What it goes by, for a person.
+    pub(super) fn goes_by(&self, reach: &Reach) -> String {
+        match self {
+            Self::Here(_) => reach.at.config.display().to_string(),
+            Self::Elsewhere(elsewhere) => format!("the configuration of {}", elsewhere.gateway),
+        }
     }
 
     /// Asks for what is at `path`.
@@ -51,7 +75,10 @@ impl Client {
 
     /// Orders what `path` says, with `words` beside the operator's name.
     pub(super) async fn post(&self, path: &str, mut words: Value) -> anyhow::Result<Value> {
-        words["operator"] = json!(operator());
+        // Elsewhere it is the token that names them.
+        if let Self::Here(_) = self {
+            words["operator"] = json!(operator());
+        }
         Ok(self.call(Method::POST, path, Some(words)).await?.0)
     }
 
@@ -62,29 +89,35 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<(Value, Option<String>)> {
-        let stream = UnixStream::connect(&self.socket).await.with_context(|| {
-            format!("no gateway answers at {}; is `guestpass serve` running?", self.socket.display())
-        })?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "guestpass")
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body)))?;
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let next = next(response.headers());
-        let bytes = response.into_body().collect().await?.to_bytes();
+        let (parts, bytes) = match self {
+            Self::Here(socket) => call(socket, method, path, body).await?,
+            Self::Elsewhere(elsewhere) => elsewhere.call(method, path, body).await?,
+        }
+        .into_parts();
         let value: Value = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| json!({ "detail": String::from_utf8_lossy(&bytes) }));
-        if status == StatusCode::OK {
-            return Ok((value, next));
+        if parts.status == StatusCode::OK {
+            return Ok((value, next(&parts.headers)));
         }
         bail!("{}", value["detail"].as_str().unwrap_or("the gateway did not say why"))
     }
+}
+
+async fn call(socket: &Path, method: Method, path: &str, body: String) -> anyhow::Result<Response<Bytes>> {
+    let stream = UnixStream::connect(socket).await.with_context(|| {
+        format!("no gateway answers at {}; is `guestpass serve` running?", socket.display())
+    })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "guestpass")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))?;
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
 }
 
 /// Where the `Link` header says that the next page is (RFC 8288, section 3).
@@ -102,7 +135,7 @@ fn operator() -> String {
 /// Gives an order and says `done` once it is carried out.
 pub(super) fn order(why: &Why, path: &str, mut words: Value, done: &str) -> Done {
     words["why"] = json!(why.why);
-    wait_for(async { Client::new(&why.at.config)?.post(path, words).await })?;
+    wait_for(async { Client::new(&why.reach)?.post(path, words).await })?;
     println!("{done}");
     Ok(ExitCode::SUCCESS)
 }

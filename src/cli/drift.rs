@@ -40,7 +40,7 @@ impl Drift {
             let mendable = page.iter().filter(|one| calls(one).next().is_some());
             mend.extend(mendable.map(|one| text(one, "id")));
         };
-        let asked = wait_for(async { Client::new(&self.form.at.config)?.pages(&path, take).await });
+        let asked = wait_for(async { Client::new(&self.form.reach)?.pages(&path, take).await });
         if let Err(error) = asked {
             eprintln!("error: {error:#}");
             return Ok(2.into());
@@ -56,7 +56,7 @@ impl Drift {
         }
         if self.mend {
             wait_for(async {
-                let client = Client::new(&self.form.at.config)?;
+                let client = Client::new(&self.form.reach)?;
                 for id in &mend {
                     client.post(&format!("/accounts/{id}/retry"), json!({ "why": "drift" })).await?;
                 }

@@ -32,7 +32,7 @@ impl Keys {
             return list(&self.form, "/keys", COLUMNS);
         };
         let words = json!({ "why": why.why });
-        let answer = wait_for(async { Client::new(&why.at.config)?.post("/keys/rotate", words).await })?;
+        let answer = wait_for(async { Client::new(&why.reach)?.post("/keys/rotate", words).await })?;
         println!("Key {} signs {}.", text(&answer, "kid"), when(&answer, "from", Clock::system().now()));
         Ok(ExitCode::SUCCESS)
     }

@@ -29,7 +29,7 @@ pub(super) fn wanted<const N: usize>(
             print!("{}", table.part(&rows));
         }
     };
-    wait_for(async { Client::new(&form.at.config)?.pages(path, take).await })?;
+    wait_for(async { Client::new(&form.reach)?.pages(path, take).await })?;
     if !form.json {
         print!("{}", table.end());
     }

@@ -1,6 +1,7 @@
 //! The command line. One file a command; what changes something goes through the running gateway.
 
 mod accounts;
+mod afar;
 mod audit;
 mod calls;
 mod check;
@@ -23,6 +24,7 @@ mod serve;
 mod sessions;
 mod table;
 mod targets;
+mod tokens;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -72,6 +74,8 @@ enum Verb {
     People(people::People),
     /// What happened, and who did it
     Audit(audit::Audit),
+    /// Tokens for the admin API: list, make, revoke
+    Tokens(tokens::Tokens),
 }
 
 impl Command {
@@ -95,6 +99,7 @@ impl Command {
             Verb::Sessions(command) => command.run(),
             Verb::People(command) => command.run(),
             Verb::Audit(command) => command.run(),
+            Verb::Tokens(command) => command.run(),
         };
         match done {
             Ok(code) => code,
@@ -116,11 +121,20 @@ struct At {
     config: PathBuf,
 }
 
+/// Which gateway is asked: the one that runs here, or one elsewhere.
+#[derive(Args)]
+struct Reach {
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    afar: afar::Afar,
+}
+
 /// How a list is written.
 #[derive(Args)]
 struct Form {
     #[command(flatten)]
-    at: At,
+    reach: Reach,
     /// Write JSON, one object a line
     #[arg(long)]
     json: bool,
@@ -130,7 +144,7 @@ struct Form {
 #[derive(Args)]
 struct Why {
     #[command(flatten)]
-    at: At,
+    reach: Reach,
     /// Why: goes into the record
     #[arg(long, default_value = "", value_name = "WORDS")]
     why: String,

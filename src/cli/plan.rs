@@ -21,7 +21,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn run(self) -> Done {
-        let asked = wait_for(async { Client::new(&self.form.at.config)?.post("/plan", json!({})).await });
+        let asked = wait_for(async { Client::new(&self.form.reach)?.post("/plan", json!({})).await });
         let planned = match asked {
             Ok(planned) => planned,
             Err(error) => {

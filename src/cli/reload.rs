@@ -19,17 +19,17 @@ pub(super) struct Reload {
 
 impl Reload {
     pub(super) fn run(self) -> Done {
-        let config = &self.form.at.config;
-        let answer = wait_for(async {
-            Client::new(config)?.post("/reload", json!({ "confirm": self.confirm })).await
-        })?;
+        let client = Client::new(&self.form.reach)?;
+        let words = json!({ "confirm": self.confirm });
+        let answer = wait_for(async { client.post("/reload", words).await })?;
         let applied = answer["applied"] == true;
         if self.form.json {
             println!("{answer}");
         } else {
             eprint!("{}", answer["report"].as_str().unwrap_or_default());
             if applied {
-                println!("{} holds now: {}.", config.display(), answer["holds"].as_str().unwrap_or_default());
+                let config = client.goes_by(&self.form.reach);
+                println!("{config} holds now: {}.", answer["holds"].as_str().unwrap_or_default());
             }
             for setting in answer["restart"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 println!("`{setting}` was changed, too; that takes a restart.");

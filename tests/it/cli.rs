@@ -40,6 +40,9 @@ async fn every_command_says_what_it_is_for() {
         ("people revoke", "accounts are disabled"),
         ("people restore", "in again"),
         ("audit", "What happened"),
+        ("tokens", "admin API"),
+        ("tokens new", "nobody can show it again"),
+        ("tokens revoke", "End a token"),
     ];
     for (command, words) in commands {
         let said = guestpass(&[command.split_whitespace().collect(), vec!["--help"]].concat()).await;

@@ -15,7 +15,7 @@ pub(crate) use counterpart::{Mood, next, reserve};
 pub(crate) use database::Deed;
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::Hand;
-pub(crate) use process::{Process, guestpass};
+pub(crate) use process::{Process, guestpass, guestpass_with};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
 pub(crate) use tls::{Authority, Pair};

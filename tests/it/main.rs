@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access_log;
+mod admin_api;
+mod admin_people;
 mod balancer;
 mod bound;
 mod browsers;

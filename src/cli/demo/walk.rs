@@ -215,7 +215,7 @@ impl Play<'_> {
     async fn extension(&self, browser: &Browser) -> anyhow::Result<()> {
         let (grant, _) = self.until().await?;
         let words = json!({ "by": SignedDuration::from_mins(5), "why": "the walk goes on" });
-        Client::new(&self.house.config)?.post(&format!("/grants/{grant}/extend"), words).await?;
+        Client::here(&self.house.config)?.post(&format!("/grants/{grant}/extend"), words).await?;
         let began = Instant::now();
         loop {
             let answer = browser.get(&self.house.notes_url).await?;
@@ -228,7 +228,7 @@ impl Play<'_> {
     }
 
     async fn record(&self) -> anyhow::Result<()> {
-        let events: Vec<Value> = Client::new(&self.house.config)?.get("/audit").await?;
+        let events: Vec<Value> = Client::here(&self.house.config)?.get("/audit").await?;
         let events: Vec<&Value> = events.iter().map(|event| &event["leaf"]["what"]).collect();
         let count = |wanted: &dyn Fn(&Value) -> bool| events.iter().filter(|event| wanted(event)).count();
         let change = |name: &'static str| {

@@ -3,7 +3,7 @@
 use super::told;
 use crate::cli::client::Client;
 use crate::cli::comparison::render;
-use crate::cli::{At, wait_for};
+use crate::cli::{Reach, wait_for};
 use crate::clock::Clock;
 use crate::config::{Policies, whereabouts};
 use crate::lifecycle::compare::{Comparison, Known, Side};
@@ -36,14 +36,14 @@ pub(super) struct Diff {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: At,
+    reach: Reach,
 }
 
 impl Diff {
     pub(super) fn run(self) -> ExitCode {
-        let read = |path: &Path| told(|mistakes| Policies::load_other(&self.config.config, path, mistakes));
+        let read = |path: &Path| told(|mistakes| Policies::load_other(&self.reach.at.config, path, mistakes));
         let (Ok(old), Ok(new)) = (read(&self.old), read(&self.new)) else { return CANNOT_SAY.into() };
-        let known = match wait_for(known(&self.config.config)) {
+        let known = match wait_for(known(&self.reach)) {
             Ok(known) => known,
             Err(error) => {
                 eprintln!("error: {error:#}");
@@ -68,15 +68,15 @@ fn side(policies: &Policies) -> Side<'_> {
     Side { policy: &policies.policy, groups: &policies.groups, lapse: policies.lapse }
 }
 
-/// Everybody who is known, by the gateway that runs with the configuration at `config`, or by its store.
-async fn known(config: &Path) -> anyhow::Result<Vec<Known>> {
-    let client = Client::new(config)?;
+/// Everybody who is known, by the gateway that is named or runs here, or by its store.
+async fn known(reach: &Reach) -> anyhow::Result<Vec<Known>> {
+    let client = Client::new(reach)?;
     let mut known: Vec<Known> = Vec::new();
     if client.is_there().await {
         client.pages("/known", |page| known.extend(page)).await?;
         return Ok(known);
     }
-    let store = whereabouts(config)?.store;
+    let store = whereabouts(&reach.at.config)?.store;
     if let Place::Sqlite(path) = &store
         && !path.exists()
     {

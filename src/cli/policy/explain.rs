@@ -3,7 +3,7 @@
 use super::explanation::render;
 use super::told;
 use crate::cli::client::Client;
-use crate::cli::{At, Done, wait_for};
+use crate::cli::{Done, Reach, wait_for};
 use crate::clock::Clock;
 use crate::config::Policies;
 use crate::document::{Document, Mistake};
@@ -45,7 +45,7 @@ pub(super) struct Explain {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: At,
+    reach: Reach,
 }
 
 /// Claims, and who vouches for them.
@@ -57,7 +57,7 @@ struct Known {
 
 impl Explain {
     pub(super) fn run(self) -> Done {
-        let policies = match told(|mistakes| Policies::load(&self.config.config, mistakes)) {
+        let policies = match told(|mistakes| Policies::load(&self.reach.at.config, mistakes)) {
             Ok(policies) => policies,
             Err(code) => return Ok(code),
         };
@@ -118,6 +118,6 @@ impl Explain {
         // In a path a plus is a plus, so a space must not become one.
         let person = byte_serialize(person.as_bytes()).collect::<String>().replace('+', "%20");
         let path = format!("/people/{person}/claims");
-        wait_for(async { Client::new(&self.config.config)?.get(&path).await })
+        wait_for(async { Client::new(&self.reach)?.get(&path).await })
     }
 }

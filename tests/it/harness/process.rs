@@ -24,7 +24,13 @@ pub(crate) struct Said {
 
 /// `guestpass` with these words.
 pub(crate) async fn guestpass(words: &[&str]) -> Said {
-    let done = command(env!("CARGO_BIN_EXE_guestpass")).args(words).output().await.unwrap();
+    guestpass_with(words, &[]).await
+}
+
+/// The same with these variables in its environment.
+pub(crate) async fn guestpass_with(words: &[&str], variables: &[(&str, &str)]) -> Said {
+    let mut command = command(env!("CARGO_BIN_EXE_guestpass"));
+    let done = command.args(words).envs(variables.iter().copied()).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: done.status.code().unwrap(), out: text(done.stdout), err: text(done.stderr) }
 }

@@ -195,8 +195,8 @@ async fn a_target_gets_no_more_requests_in_a_day_however_often_we_start() {
     let mut house = House::of(site(&format!("pace: {{ per-day: {PER_DAY} }}")).await).await;
     house.crowd(PEOPLE);
     for number in 0..PEOPLE {
-        house.signs_in(&format!("c-{number}")).await;
         house.restart().await;
+        house.signs_in(&format!("c-{number}")).await;
     }
     let asked = || house.scim.seen().len();
     // What waits for a moment gets it.

@@ -1,9 +1,10 @@
 //! What those ask who watch over the whole.
 
-use super::{Error, Store, maybe_time, parsed};
+use super::{Error, SOON, Store, maybe_time, parsed};
 use crate::names::{AppName, TargetName, UserId};
 use jiff::Timestamp;
 use sqlx::{Row, query};
+use tokio::time::timeout;
 
 impl Store {
     /// Reads something, as any sign-in that is not in memory must.
@@ -11,7 +12,8 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] where it cannot.
     pub async fn try_reading(&self) -> Result<(), Error> {
-        query("SELECT 1 FROM sessions LIMIT 1").fetch_optional(&self.0.reader).await?;
+        let read = query("SELECT 1 FROM sessions LIMIT 1").fetch_optional(&self.0.reader);
+        timeout(SOON, read).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         Ok(())
     }
 

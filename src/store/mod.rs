@@ -144,9 +144,9 @@ struct Inner {
 const WRITERS: u32 = 8;
 /// How many connections read. However many people sign in at once, sessions are read beside it.
 const READERS: u32 = 4;
-/// How long to wait for a connection that reads, or writes while the database is known not to answer: a request waits.
+/// How long to wait while the database is known not to answer.
 const SOON: Duration = Duration::from_secs(3);
-/// How long to wait for a connection that writes: many may come at once.
+/// How long to wait for a connection.
 const IN_TURN: Duration = Duration::from_secs(30);
 
 impl Store {
@@ -226,9 +226,13 @@ impl Store {
         self.0.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
     }
 
+    /// How long to wait for the database: many may come at once, but nobody waits for one that is away.
+    fn patience(&self) -> Duration {
+        if self.0.is_deaf.load(Ordering::Relaxed) { SOON } else { IN_TURN }
+    }
+
     async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
-        let patience = if self.0.is_deaf.load(Ordering::Relaxed) { SOON } else { IN_TURN };
-        let begun = timeout(patience, self.0.writer.begin_with(self.0.dialect.begin())).await;
+        let begun = timeout(self.patience(), self.0.writer.begin_with(self.0.dialect.begin())).await;
         Ok(begun.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
     }
 

@@ -16,6 +16,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// What the store keeps of a cookie's value: enough to find it, not enough to use it.
 pub type TokenHash = [u8; 32];
@@ -178,7 +179,8 @@ impl Store {
     async fn fresh_session(&self, token: &TokenHash) -> Result<Option<Arc<Session>>, Unavailable> {
         loop {
             let before = self.0.cache.evictions();
-            let read = self.read_session(token, before).await.map_err(|error| {
+            let read = timeout(self.patience(), self.read_session(token, before)).await;
+            let read = read.unwrap_or(Err(sqlx::Error::PoolTimedOut.into())).map_err(|error| {
                 tracing::error!(%error, "session not read");
                 Unavailable
             })?;

@@ -347,12 +347,12 @@ impl Tx {
 async fn connect(place: &Place, read_only: bool) -> Result<AnyPool, Error> {
     sqlx::any::install_default_drivers();
     let options = place.options(read_only)?;
-    let pool = AnyPoolOptions::new();
+    let pool = AnyPoolOptions::new().acquire_timeout(IN_TURN);
     let pool = match place {
-        _ if read_only => pool.max_connections(READERS).acquire_timeout(SOON),
-        Place::Postgres(_) => pool.max_connections(WRITERS).acquire_timeout(IN_TURN),
+        _ if read_only => pool.max_connections(READERS),
+        Place::Postgres(_) => pool.max_connections(WRITERS),
         Place::Sqlite(_) => {
-            pool.max_connections(1).acquire_timeout(IN_TURN).after_connect(|connection, _| {
+            pool.max_connections(1).after_connect(|connection, _| {
                 // A revocation must not come back after a power cut.
                 let durable = sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
                 Box::pin(async move { durable.execute(connection).await.map(drop) })

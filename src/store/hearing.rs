@@ -32,9 +32,8 @@ pub(super) async fn tell(
     if store.0.dialect == Dialect::Sqlite {
         return Ok(());
     }
-    let nobody: [&[UserId]; 1] = [&[]];
-    let several = users.chunks(MOST);
-    for users in several.chain(nobody.into_iter().filter(|_| users.is_empty())) {
+    // Of nobody in particular it is told, too: somebody may wait for the bell.
+    for users in users.chunks(MOST).chain(users.is_empty().then_some(users)) {
         let mut words = format!("{} {}", store.0.instance.id, store.0.replica);
         users.iter().for_each(|user| words.push_str(&format!(" {user}")));
         query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(words).execute(&mut *connection).await?;

@@ -11,8 +11,8 @@ import { bytesPerSession } from './sessions.mjs';
 import { Stage, bench, listening } from './stage.mjs';
 import { openMany } from './websocket.mjs';
 
-/** What guestpass and we keep open for other things. */
-const SPARE = 200;
+/** What guestpass keeps open for other things, and a little more. */
+const SPARE = 300;
 const files = Number(execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }));
 /** Of each WebSocket guestpass has two ends. */
 const most = Math.floor((files - SPARE) / 2);

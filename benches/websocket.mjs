@@ -33,7 +33,8 @@ export async function open(socket, headers) {
     'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
   });
   socket.write(`GET /socket HTTP/1.1\r\n${lines.map((line) => line.join(': ')).join('\r\n')}\r\n\r\n`);
-  const [answer] = await once(socket, 'data');
+  const closed = once(socket, 'close').then(() => ['(it was closed)']);
+  const [answer] = await Promise.race([once(socket, 'data'), closed]);
   if (!answer.toString().startsWith('HTTP/1.1 101')) throw new Error(`no WebSocket: ${answer}`);
 }
 

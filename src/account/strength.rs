@@ -1,6 +1,6 @@
 //! How strongly somebody has signed in, as the provider says.
 
-use crate::identity::ClaimSet;
+use crate::identity::{ClaimSet, date};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -25,8 +25,7 @@ impl Strength {
             Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ => Vec::new(),
         };
-        let auth_time = claims.get("auth_time").and_then(Value::as_i64);
-        let auth_time = auth_time.and_then(|second| Timestamp::from_second(second).ok());
+        let auth_time = date(claims.get("auth_time"));
         Self {
             acr: claims.text("acr").map(str::to_owned),
             amr,
@@ -49,10 +48,14 @@ mod tests {
             Strength::of(&ClaimSet::new("staff".parse().unwrap(), claims, &GroupsSettings::default()), now)
         };
         let said = of(json!({ "acr": "gold", "amr": ["pwd", 7, "otp"], "auth_time": 1_799_999_000 }));
-        assert_eq!((said.acr.as_deref(), said.amr), (Some("gold"), vec!["pwd".to_owned(), "otp".to_owned()]));
+        assert_eq!(
+            (said.acr.as_deref(), &said.amr),
+            (Some("gold"), &vec!["pwd".to_owned(), "otp".to_owned()])
+        );
         assert_eq!(said.auth_time.map(Timestamp::as_second), Some(1_799_999_000));
         assert_eq!(of(json!({ "amr": "mfa" })).amr, ["mfa"]);
         assert_eq!(of(json!({ "acr": 1, "amr": {}, "auth_time": "yesterday" })), Strength::default());
         assert_eq!(of(json!({ "auth_time": 1_900_000_000 })).auth_time, Some(now));
+        assert_eq!(of(json!({ "auth_time": 1_799_999_000.75 })).auth_time, said.auth_time);
     }
 }

@@ -46,6 +46,7 @@ impl Standing {
         let Self { url, store, lifecycle, sessions, clock, admin, calls } = self;
         let secure = url.scheme() == "https";
         let routes = Routes::new(url.clone(), apps.values().cloned())?;
+        store.keep_strength(apps.values().any(|app| app.asks_strength()));
         let places = apps.iter().map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, url))));
         // What operators do here has no page of its own yet.
         let own = OperatorRole::APP.parse().ok().map(|app| (app, ("guestpass itself".to_owned(), None)));
@@ -93,7 +94,7 @@ impl Standing {
         let callback = self.url.join("/callback")?;
         let issuer = |(name, settings): (&ProviderName, &issuer::Settings)| {
             let issuer = match before.get(name) {
-                Some(before) => before.renew(settings.clone()),
+                Some(before) => before.renew(settings.clone())?,
                 None => Issuer::new(name.clone(), settings.clone(), &callback, self.clock.clone())?,
             };
             Ok((name.clone(), Arc::new(issuer)))
@@ -147,7 +148,8 @@ pub(super) fn targets(
 
 /// An app as the doors for people see it.
 fn door(app: &gateway::App) -> oidc::App {
-    oidc::App { title: app.title.clone(), hosts: app.hosts.clone() }
+    let (title, hosts, providers) = (app.title.clone(), app.hosts.clone(), app.providers.clone());
+    oidc::App { title, hosts, providers }
 }
 
 /// Where a browser finds an app: at its first host that is one host, at our port where that names none.

@@ -48,6 +48,8 @@ pub(super) fn check(
     let sealer = check_key(&settings, tell);
     let admin_api = admin_api::check(settings.admin_api, folder, files, tell);
     check_providers(&settings.providers, tell);
+    check_domains(&settings.providers, tell);
+    check_origins(&settings.apps, &settings.providers, tell);
     // Policies are read even if something else is wrong, so that their mistakes are told, too.
     let known = Known {
         providers: tell.names("providers").chain(settings.providers.keys().cloned()).collect(),
@@ -171,10 +173,56 @@ fn check_providers(providers: &BTreeMap<ProviderName, issuer::Settings>, tell: &
             let message = format!("provider {other} has this issuer already");
             tell.hint(&issuer, message, "a person is known by issuer and subject");
         }
-        if is_placeholder(&provider.client.secret) {
+        for issuer::Wrong { at, message, hint } in provider.mistakes() {
+            tell.hint(&[&here[..], at].concat(), message, hint);
+        }
+        if let Some(graph) = &provider.groups.graph {
+            check_url(graph, &[&here[..], &["groups", "graph"]].concat(), tell);
+        }
+        for source in &provider.claim_sources {
+            check_url(source, &[&here[..], &["claim-sources"]].concat(), tell);
+        }
+        if provider.client.secret.as_ref().is_some_and(is_placeholder) {
             let hint = "the provider shows it where guestpass is registered";
             let at = [&here[..], &["client", "secret"]].concat();
             tell.hint(&at, "the client secret is empty or a placeholder", hint);
+        }
+    }
+}
+
+/// An e-mail address leads to one provider.
+fn check_domains(providers: &BTreeMap<ProviderName, issuer::Settings>, tell: &mut Tell<'_>) {
+    let mut taken = BTreeMap::new();
+    for (name, provider) in providers {
+        for domain in &provider.domains {
+            if let Some(other) =
+                taken.insert(domain.to_ascii_lowercase(), name).filter(|other| *other != name)
+            {
+                let message = format!("people of \"{domain}\" are sent to provider {other} already");
+                tell.wrong(&["providers", name.as_str(), "domains"], message);
+            }
+        }
+    }
+}
+
+/// Apps name providers that are there.
+fn check_origins(
+    apps: &BTreeMap<AppName, AppSettings>,
+    providers: &BTreeMap<ProviderName, issuer::Settings>,
+    tell: &mut Tell<'_>,
+) {
+    let known: Vec<ProviderName> = tell.names("providers").chain(providers.keys().cloned()).collect();
+    for (name, app) in apps {
+        for provider in app.providers.iter().filter(|provider| !known.contains(provider)) {
+            let hint = match closest(provider.as_str(), known.iter().map(ProviderName::as_str)) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => "providers are named below `providers:`".to_owned(),
+            };
+            tell.hint(
+                &["apps", name.as_str(), "providers"],
+                format!("there is no provider \"{provider}\""),
+                &hint,
+            );
         }
     }
 }

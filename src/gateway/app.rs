@@ -2,8 +2,9 @@
 
 use super::settings::Unauthenticated;
 use super::upstream::{Timeouts, Upstream};
+use crate::account::Limits;
 use crate::host::Pattern;
-use crate::names::{AppName, RoleName};
+use crate::names::{AppName, ProviderName, RoleName};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::collections::{BTreeSet, HashMap};
@@ -47,6 +48,8 @@ pub struct App {
     pub title: String,
     /// The hosts people reach it at.
     pub hosts: Vec<Pattern>,
+    /// The providers that its people come from; any of them if there are none.
+    pub providers: Vec<ProviderName>,
     /// The plain identity headers it asks for.
     pub headers: Vec<(HeaderName, Field)>,
     /// Whether a client must have shown a certificate.
@@ -65,6 +68,8 @@ pub struct App {
 #[derive(Debug)]
 pub struct Route {
     pub(super) rule: Arc<Rule>,
+    /// How its visitors must have signed in, whatever their roles ask.
+    pub(super) limits: Option<Box<Limits>>,
     /// Methods with a rule of their own.
     pub(super) methods: Vec<(Method, Arc<Rule>)>,
     /// What takes the place of the prefix on the way to the app.
@@ -114,6 +119,11 @@ impl App {
     /// The route for a canonical path: that of the longest prefix on a segment boundary.
     pub fn route(&self, path: &str) -> &Arc<Route> {
         self.longest_in(&self.routes, path)
+    }
+
+    /// Whether a part of it asks how its visitors have signed in.
+    pub fn asks_strength(&self) -> bool {
+        self.routes.values().any(|route| route.limits.is_some())
     }
 
     /// Whether an app that does not tell upper from lower case would find the same route for `path`.

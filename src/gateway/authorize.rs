@@ -97,12 +97,19 @@ pub fn authorize(
         let until = until.min(session.until);
         permit(Some(Guest { session, until, at: now, address, limited, partial }))
     };
+    let circumstances = Circumstances { now, address, strength: session.strength() };
+    let signed_in = || match &route.limits {
+        Some(limits) => limits.judge(&circumstances).map_err(Refusal::Limited),
+        None => Ok(Timestamp::MAX),
+    };
     if **rule == Rule::SignedIn {
-        return Ok(guest(session, Timestamp::MAX, false));
+        let until = signed_in()?;
+        return Ok(guest(session, until, false));
     }
     let fitting = || held.iter().filter(|held| opens(rule, held.role()));
-    let circumstances = Circumstances { now, address, strength: session.strength() };
     let until = open_until(fitting().filter(|held| held.opening.reaches(path)), &circumstances)?;
+    // Whoever lacks a role is not sent to sign in more strongly for nothing.
+    let until = until.min(signed_in()?);
     let partial = fitting().any(|held| held.opening.is_partial());
     match access.map(|access| &access.account) {
         Some(Account::NotNeeded | Account::Ready(_)) => Ok(guest(session, until, partial)),
@@ -151,7 +158,8 @@ fn access<'a>(session: &'a Session, app: &App) -> Option<&'a Access> {
     session.access.iter().find(|access| access.app == app.name)
 }
 
-fn opens(rule: &Rule, role: &RoleName) -> bool {
+/// Whether `rule` lets somebody in who holds this role.
+pub(super) fn opens(rule: &Rule, role: &RoleName) -> bool {
     match rule {
         Rule::Public | Rule::SignedIn | Rule::AnyRole => true,
         Rule::Roles(roles) => roles.contains(role),

@@ -121,7 +121,7 @@ impl Gate {
             Place::App(app) => app,
             // The way in passes here, too, where the other proxy knows of no other.
             Place::Beside(app) if *method == Method::GET => {
-                let mut page = to_sign_in(headers, uri);
+                let mut page = to_sign_in(headers, uri, None);
                 page.uri_mut().clone_from(uri);
                 return never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await);
             }
@@ -134,7 +134,7 @@ impl Gate {
         match self.grant(&going, headers, host).await {
             Ok(granted) => yes(&granted, asking),
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) && !status_only => {
-                let page = to_sign_in(headers, uri);
+                let page = denied.to_sign_in(headers, uri);
                 never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await)
             }
             Err(denied) => denied.answer(asking, &plan, &app, uri),

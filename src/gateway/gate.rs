@@ -15,6 +15,7 @@ use super::memo::{Granted, Memo};
 use super::request_id::RequestIds;
 use super::route::{Asked, Place, is_websocket_over_http2, wanted};
 use super::settings::Unauthenticated;
+use super::step_up::StepUp;
 use super::tunnel::Tunnels;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
-use url::form_urlencoded;
+use url::form_urlencoded::Serializer;
 
 /// How long a request waits for its person's account to be ready before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,6 +69,8 @@ pub(super) struct Going<'a> {
 pub(super) struct Denied {
     why: Why,
     session: Option<Arc<Session>>,
+    /// What another sign-in has to be asked for, where one would help who is signed in.
+    step_up: Option<StepUp>,
 }
 
 enum Why {
@@ -78,7 +81,7 @@ enum Why {
 
 impl From<Unavailable> for Denied {
     fn from(_: Unavailable) -> Self {
-        Self { why: Why::Unavailable, session: None }
+        Self { why: Why::Unavailable, session: None, step_up: None }
     }
 }
 
@@ -92,12 +95,17 @@ impl Asking {
 impl Denied {
     /// Whether the request is one that starts a sign-in.
     pub(super) fn is_sent_to_sign_in(&self, going: &Going<'_>, reader: Reader) -> bool {
-        let sent = match going.app.route(going.uri.path()).common.unauthenticated {
+        let sends = match going.app.route(going.uri.path()).common.unauthenticated {
             Unauthenticated::Auto => reader == Reader::Person,
             Unauthenticated::SignIn => matches!(*going.method, Method::GET | Method::HEAD),
             Unauthenticated::Refuse => false,
         };
-        sent && matches!(self.why, Why::Refused(Refusal::SignIn))
+        sends && (self.step_up.is_some() || matches!(self.why, Why::Refused(Refusal::SignIn)))
+    }
+
+    /// The page that it is sent to.
+    pub(super) fn to_sign_in(&self, headers: &HeaderMap, uri: &Uri) -> Request<RouterBody> {
+        to_sign_in(headers, uri, self.step_up.as_ref())
     }
 
     pub(super) fn answer(&self, asking: &Asking, plan: &Plan, app: &App, uri: &Uri) -> Response<ToClient> {
@@ -220,7 +228,7 @@ impl Gate {
             }
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
                 let visit = visit(Some(&app));
-                let request = to_sign_in(request.headers(), request.uri());
+                let request = denied.to_sign_in(request.headers(), request.uri());
                 self.at_ours(&asking, &plan, visit, request).await
             }
             Err(denied) => denied.answer(&asking, &plan, &app, request.uri()),
@@ -251,7 +259,7 @@ impl Gate {
             }),
             Err(error) => {
                 tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
-                Err(Denied { why: Why::Internal, session: None })
+                Err(Denied { why: Why::Internal, session: None, step_up: None })
             }
         }
     }
@@ -281,7 +289,13 @@ impl Gate {
                     continue;
                 }
             }
-            return Err(Denied { why: Why::Refused(why), session });
+            let step_up = match (&why, &session) {
+                (Refusal::Limited(limit), Some(session)) => {
+                    StepUp::past(*limit, session, &wanted, self.gateway.clock.now())
+                }
+                _ => None,
+            };
+            return Err(Denied { why: Why::Refused(why), session, step_up });
         }
     }
 
@@ -367,11 +381,15 @@ fn judged_method<B>(request: &Request<B>) -> &Method {
 }
 
 /// The page that sends a person to sign in, and knows where they wanted to go.
-pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri) -> Request<RouterBody> {
-    let to: String = form_urlencoded::byte_serialize(wanted(uri).as_bytes()).collect();
+pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri, step_up: Option<&StepUp>) -> Request<RouterBody> {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("to", wanted(uri));
+    if let Some(step_up) = step_up {
+        step_up.write(&mut query);
+    }
     let mut request = Request::new(RouterBody::empty());
     // What is URL-encoded makes a URI; were it too long, the person starts at the app's front door.
-    *request.uri_mut() = Uri::try_from(format!("/.guestpass/start?to={to}"))
+    *request.uri_mut() = Uri::try_from(format!("/.guestpass/start?{}", query.finish()))
         .unwrap_or_else(|_| Uri::from_static("/.guestpass/start?to=%2F"));
     // Browsers whose tabs start at the same time share what the first was given.
     for cookie in headers.get_all(header::COOKIE) {

@@ -107,6 +107,7 @@ impl Granted {
         match (self.permit.guest(), &self.word) {
             (Some(guest), Some(word)) => {
                 guest.session().is_current()
+                    && now < guest.until()
                     && word.holds(now)
                     && guest.address_matters().is_none_or(|address| address == client)
             }

@@ -42,6 +42,7 @@ mod memo;
 mod path;
 mod request_id;
 mod reset;
+mod step_up;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

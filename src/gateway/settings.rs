@@ -11,7 +11,7 @@ use super::headers;
 use super::upstream::{self, Loader, Timeouts, Upstream};
 use crate::document::OneOrMore;
 use crate::host::Pattern;
-use crate::names::AppName;
+use crate::names::{AppName, ProviderName};
 use crate::size::Size;
 use http::HeaderName;
 use serde::Deserialize;
@@ -33,6 +33,9 @@ pub struct Settings<A> {
     /// What people call it; its name unless said.
     #[serde(default)]
     pub title: Option<String>,
+    /// The providers that its people come from; any of them unless said.
+    #[serde(default)]
+    pub providers: Vec<ProviderName>,
     /// Where its accounts live.
     #[serde(default = "none")]
     pub accounts: Option<A>,
@@ -126,12 +129,18 @@ impl<A> Settings<A> {
         if !notes.0.is_empty() {
             return Err(notes.0);
         }
-        let elsewhere =
-            Arc::new(Route { rule: Rule::AnyRole.into(), methods: Vec::new(), rewrite: None, common });
+        let elsewhere = Arc::new(Route {
+            rule: Rule::AnyRole.into(),
+            limits: None,
+            methods: Vec::new(),
+            rewrite: None,
+            common,
+        });
         Ok(App {
             title: self.title.unwrap_or_else(|| name.to_string()),
             name,
             hosts: self.host.0,
+            providers: self.providers,
             headers: plain,
             client_certificate: self.client_certificate,
             longest: routes.keys().map(|prefix| prefix.len()).max().unwrap_or(0),
@@ -152,7 +161,10 @@ fn past_their_rule(routes: &HashMap<Box<str>, Arc<Route>>, notes: &mut Notes) {
     for (prefix, route) in routes {
         let Some(rewrite) = &route.rewrite else { continue };
         for (other, there) in routes {
-            let alike = there.rule == route.rule && there.methods == route.methods;
+            let same = |one: &Route, other: &Route| {
+                one.rule == other.rule && one.methods == other.methods && one.limits == other.limits
+            };
+            let alike = same(there, route);
             let elsewhere = !there.common.goes_where(&route.common) || there.rewrite.is_some();
             if other == prefix || other.is_empty() || alike || elsewhere {
                 continue;

@@ -1,10 +1,12 @@
 //! What a provider says of a person.
 
 use crate::names::ProviderName;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use url::Url;
 
 /// The identity of a person at one provider (OpenID Connect Core, section 2: `iss` and `sub`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +27,8 @@ pub struct GroupsSettings {
     /// What it means when the claim is absent.
     #[serde(default)]
     pub absent: WhenAbsent,
+    /// Microsoft Graph, where it is to be asked for the groups of people who are in more than fit into a token.
+    pub graph: Option<Url>,
 }
 
 fn default_claim() -> String {
@@ -33,7 +37,7 @@ fn default_claim() -> String {
 
 impl Default for GroupsSettings {
     fn default() -> Self {
-        Self { claim: default_claim(), absent: WhenAbsent::default() }
+        Self { claim: default_claim(), absent: WhenAbsent::default(), graph: None }
     }
 }
 
@@ -67,7 +71,17 @@ pub struct ClaimSet {
 
 impl ClaimSet {
     /// The claims `values` as `provider` sends them.
-    pub fn new(provider: ProviderName, values: Map<String, Value>, settings: &GroupsSettings) -> Self {
+    pub fn new(provider: ProviderName, mut values: Map<String, Value>, settings: &GroupsSettings) -> Self {
+        // Some providers write these as texts, at userinfo above all.
+        for name in ["email_verified", "phone_number_verified"] {
+            if let Some(told) = values.get_mut(name) {
+                match told.as_str() {
+                    Some("true") => *told = Value::Bool(true),
+                    Some("false") => *told = Value::Bool(false),
+                    _ => {}
+                }
+            }
+        }
         let groups = groups(&values, settings);
         Self { provider, values, groups }
     }
@@ -80,6 +94,11 @@ impl ClaimSet {
     /// The groups of the person.
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// Whether the provider has left out groups, since there are too many, and says so.
+    pub fn lacks_groups(&self, settings: &GroupsSettings) -> bool {
+        self.get(&settings.claim).is_none() && overage(&self.values, &settings.claim)
     }
 
     /// All claims.
@@ -132,6 +151,13 @@ fn groups(values: &Map<String, Value>, settings: &GroupsSettings) -> Groups {
     }
 }
 
+/// A moment as tokens tell it (NumericDate: RFC 7519, section 2), which may have a fraction; that is left out.
+pub fn date(value: Option<&Value>) -> Option<Timestamp> {
+    let value = value?;
+    let whole = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64));
+    Timestamp::from_second(whole?).ok()
+}
+
 fn overage(values: &Map<String, Value>, claim: &str) -> bool {
     let elsewhere =
         values.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim));
@@ -159,6 +185,13 @@ impl Claims {
     pub(crate) fn supposed(set: ClaimSet) -> Self {
         let sub = set.text("sub").unwrap_or_default().to_owned();
         Self::vouched(Subject { issuer: format!("https://{}.example", set.provider()), sub }, set)
+    }
+
+    /// The same with what else the provider says of the person. What it has said already stands.
+    pub fn with(self, more: Map<String, Value>, groups: &GroupsSettings) -> Self {
+        let mut values = more;
+        values.extend(self.set.values);
+        Self { subject: self.subject, set: ClaimSet::new(self.set.provider, values, groups) }
     }
 
     /// Who it is.

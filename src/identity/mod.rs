@@ -1,12 +1,19 @@
 //! Who somebody is, on the word of their identity provider: issuer and subject, and the claims beside them.
 //! Nothing else identifies a person; an e-mail address is an attribute.
 
+mod algorithm;
 mod claims;
+mod client_key;
+mod jws;
+mod key_set;
 mod keys;
 mod signing;
 mod verify;
 
-pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent};
+pub use algorithm::Algorithm;
+pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent, date};
+pub use client_key::{ClientKey, NotAKey};
+pub use key_set::KeySet;
 pub use keys::{KeyError, SigningKey};
 pub use signing::{PUBLISHED, SigningKeys, Stand, Turn};
-pub use verify::{Expected, Unverified};
+pub use verify::{Expected, Occasion, Unverified, verify_claims};

@@ -1,35 +1,20 @@
 //! From an ID token to claims: the only way to [`Claims`].
 
-use super::claims::{ClaimSet, Claims, GroupsSettings, Subject};
+use super::algorithm::Algorithm;
+use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, date};
+use super::jws::{Signed, Trust};
+use super::key_set::KeySet;
 use crate::names::ProviderName;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
 use jiff::{SignedDuration, Timestamp};
-use openidconnect::core::{CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
-use openidconnect::{
-    AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce,
-    SignatureVerificationError,
-};
 use serde_json::{Map, Value};
-use std::str::FromStr;
 
 /// How far ahead of ours a provider's clock may be.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// The signatures we accept. None that a shared secret makes, and not `none`.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-];
+/// The longest subject, in bytes (OpenID Connect Core, section 2).
+const LONGEST_SUBJECT: usize = 255;
 
-/// What an ID token must say to be the answer to our question.
+/// What a token must say to be the answer to our question.
 pub struct Expected<'a> {
     /// The provider we asked, as the configuration calls it.
     pub provider: &'a ProviderName,
@@ -37,76 +22,177 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     /// Our client id there.
     pub client_id: &'a str,
-    /// The nonce of this attempt.
-    pub nonce: &'a str,
-    /// The access token that came with it, for `at_hash`.
-    pub access_token: &'a str,
+    /// Audiences that an ID token may have beside us.
+    pub audiences: &'a [String],
+    /// How it may be signed.
+    pub algorithms: &'a [Algorithm],
     /// How the provider tells groups.
     pub groups: &'a GroupsSettings,
 }
 
-/// Why an ID token is not believed.
+/// What an ID token came with, and was asked for with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Occasion<'a> {
+    /// The nonce of this attempt.
+    pub nonce: &'a str,
+    /// The access token that came with it, for `at_hash`.
+    pub access_token: &'a str,
+    /// The code it was given for, for `c_hash`.
+    pub code: &'a str,
+    /// How long ago the person may have proved who they are, where that was asked.
+    pub max_age: Option<SignedDuration>,
+}
+
+/// Why a token is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// Signed with a key that the provider's key set does not hold: perhaps it is new.
-    #[error("the ID token is signed with a key that the provider does not publish")]
-    UnknownKey,
+    #[error("the {0} is signed with a key that the provider does not publish")]
+    UnknownKey(&'static str),
     /// Anything else, in words.
-    #[error("the ID token is not valid: {0}")]
-    Invalid(String),
+    #[error("the {0} is not valid: {1}")]
+    Invalid(&'static str, String),
     /// The claims beside the ID token are about somebody else.
     #[error("userinfo is about another subject than the ID token")]
     OtherSubject,
 }
 
+impl Expected<'_> {
+    fn trust<'a>(&'a self, what: &'static str, keys: &'a KeySet) -> Trust<'a> {
+        Trust { what, keys, algorithms: self.algorithms }
+    }
+
+    /// Checks what every token of the provider says of itself: issuer, audience, `azp`, and when it is good.
+    fn check(
+        &self,
+        trust: &Trust<'_>,
+        claims: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(), Unverified> {
+        let refuse = |why: &str| Err(trust.invalid(why));
+        if claims.get("iss").and_then(Value::as_str) != Some(self.issuer) {
+            return refuse("it is of another issuer (iss)");
+        }
+        let audience: Option<Vec<&str>> = match claims.get("aud") {
+            Some(Value::String(one)) => Some(vec![one.as_str()]),
+            Some(Value::Array(many)) => many.iter().map(Value::as_str).collect(),
+            _ => None,
+        };
+        let Some(audience) = audience.filter(|audience| audience.contains(&self.client_id)) else {
+            return refuse("it is not for us (aud)");
+        };
+        let others = || audience.iter().filter(|one| **one != self.client_id);
+        if let Some(other) = others().find(|one| self.audiences.iter().all(|trusted| trusted != *one)) {
+            return refuse(&format!("it is for \"{other}\", too (aud)"));
+        }
+        match claims.get("azp") {
+            Some(party) if party.as_str() != Some(self.client_id) => {
+                return refuse("it was issued to another client (azp)");
+            }
+            None if others().next().is_some() => {
+                return refuse("it is for several, and does not say to whom it was issued (azp)");
+            }
+            _ => {}
+        }
+        match (date(claims.get("exp")), date(claims.get("iat"))) {
+            (None, _) => return refuse("it does not say when it ends (exp)"),
+            (Some(end), _) if now >= end => return refuse(&format!("it ended at {end}")),
+            (_, None) => return refuse("it does not say when it was made (iat)"),
+            (_, Some(made)) if made > now + LEEWAY => {
+                return refuse(&format!("it was made in the future, at {made}"));
+            }
+            _ => {}
+        }
+        if claims.contains_key("nbf") && date(claims.get("nbf")).is_none_or(|begins| begins > now + LEEWAY) {
+            return refuse("it does not hold yet (nbf)");
+        }
+        Ok(())
+    }
+}
+
 impl Claims {
+    /// Verifies an ID token that came for a refresh token (OpenID Connect Core, section 12.2): the same, but that it
+    /// answers no question of ours, and has to be about `subject`.
+    ///
+    /// # Errors
+    /// As for [`Claims::verify`]; [`Unverified::OtherSubject`] where it is about somebody else.
+    pub fn verify_again(
+        token: &str,
+        keys: &KeySet,
+        expected: &Expected<'_>,
+        access_token: &str,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Self, Unverified> {
+        let occasion = Occasion { access_token, ..Occasion::default() };
+        let claims = Self::verify_for(token, keys, expected, &occasion, false, now)?;
+        if claims.subject() == subject { Ok(claims) } else { Err(Unverified::OtherSubject) }
+    }
+
+    /// Nothing yet of somebody for whom the provider has vouched before, and vouches again by giving an access token for
+    /// their refresh token; userinfo, which is asked with that, says the rest.
+    ///
+    /// # Errors
+    /// [`Unverified::OtherSubject`] where they are another issuer's.
+    pub fn of_known(subject: &Subject, expected: &Expected<'_>) -> Result<Self, Unverified> {
+        if subject.issuer != expected.issuer {
+            return Err(Unverified::OtherSubject);
+        }
+        let values = Map::from_iter([("sub".to_owned(), Value::from(subject.sub.clone()))]);
+        Ok(Self::vouched(subject.clone(), ClaimSet::new(expected.provider.clone(), values, expected.groups)))
+    }
+
     /// Verifies an ID token (OpenID Connect Core, section 3.1.3.7): signature, algorithm, issuer, audience, `azp`,
-    /// expiry, nonce, `iat` not in the future, and `at_hash` where there is one.
+    /// expiry, `iat` not in the future, subject, nonce, `auth_time` where its age was asked for, and `at_hash` and
+    /// `c_hash` where they are.
     ///
     /// # Errors
     /// [`Unverified::UnknownKey`] where fresh keys may help; otherwise the token is to be refused.
     pub fn verify(
         token: &str,
-        keys: &CoreJsonWebKeySet,
+        keys: &KeySet,
         expected: &Expected<'_>,
+        occasion: &Occasion<'_>,
         now: Timestamp,
     ) -> Result<Self, Unverified> {
-        let invalid = |error: &dyn std::fmt::Display| Unverified::Invalid(error.to_string());
-        let id_token = CoreIdToken::from_str(token).map_err(|error| invalid(&error))?;
-        let issuer = IssuerUrl::new(expected.issuer.to_owned()).map_err(|error| invalid(&error))?;
-        let clock = DateTime::from_timestamp_micros(now.as_microsecond()).unwrap_or_default();
-        let latest = DateTime::from_timestamp_micros((now + LEEWAY).as_microsecond()).unwrap_or_default();
-        let client_id = ClientId::new(expected.client_id.to_owned());
-        let verifier = CoreIdTokenVerifier::new_public_client(client_id, issuer, keys.clone())
-            .set_allowed_algs(ALGORITHMS)
-            .set_time_fn(move || clock)
-            .set_issue_time_verifier_fn(move |issued| {
-                if issued <= latest { Ok(()) } else { Err(format!("issued in the future, at {issued}")) }
-            });
-        let nonce = Nonce::new(expected.nonce.to_owned());
-        let claims = id_token.claims(&verifier, &nonce).map_err(|error| match error {
-            ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
-                Unverified::UnknownKey
-            }
-            other => invalid(&other),
-        })?;
-        if claims.authorized_party().is_some_and(|party| party.as_str() != expected.client_id) {
-            return Err(Unverified::Invalid("it was issued to another client (azp)".to_owned()));
+        Self::verify_for(token, keys, expected, occasion, true, now)
+    }
+
+    fn verify_for(
+        token: &str,
+        keys: &KeySet,
+        expected: &Expected<'_>,
+        occasion: &Occasion<'_>,
+        answers: bool,
+        now: Timestamp,
+    ) -> Result<Self, Unverified> {
+        let trust = expected.trust("ID token", keys);
+        let Signed { algorithm, claims } = trust.open(token)?;
+        expected.check(&trust, &claims, now)?;
+        if answers && claims.get("nonce").and_then(Value::as_str) != Some(occasion.nonce) {
+            return Err(trust.invalid("it answers another question (nonce)"));
         }
-        if let Some(hash) = claims.access_token_hash() {
-            let algorithm = id_token.signing_alg().map_err(|error| invalid(&error))?;
-            let key = id_token.signing_key(&verifier).map_err(|error| invalid(&error))?;
-            let access_token = AccessToken::new(expected.access_token.to_owned());
-            let actual = AccessTokenHash::from_token(&access_token, algorithm, key)
-                .map_err(|error| invalid(&error))?;
-            if actual != *hash {
-                return Err(Unverified::Invalid("it belongs to another access token (at_hash)".to_owned()));
+        for (name, hashed, what) in
+            [("at_hash", occasion.access_token, "access token"), ("c_hash", occasion.code, "code")]
+        {
+            let says = claims.get(name).filter(|said| said.as_str() != Some(&algorithm.half_hash(hashed)));
+            if says.is_some() {
+                return Err(trust.invalid(format!("it belongs to another {what} ({name})")));
             }
         }
-        let values =
-            payload(token).ok_or_else(|| Unverified::Invalid("its payload is not an object".to_owned()))?;
-        let subject = Subject { issuer: expected.issuer.to_owned(), sub: claims.subject().to_string() };
-        Ok(Self::vouched(subject, ClaimSet::new(expected.provider.clone(), values, expected.groups)))
+        if let Some(max_age) = occasion.max_age {
+            let since = date(claims.get("auth_time"));
+            let since = since.ok_or_else(|| trust.invalid("it does not say since when (auth_time)"))?;
+            if now.duration_since(since) > max_age + LEEWAY {
+                return Err(trust.invalid(format!("its person was last asked at {since} (auth_time)")));
+            }
+        }
+        let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+        if sub.is_empty() || sub.len() > LONGEST_SUBJECT || sub.contains(char::is_control) {
+            return Err(trust.invalid("it names nobody (sub)"));
+        }
+        let subject = Subject { issuer: expected.issuer.to_owned(), sub: sub.to_owned() };
+        Ok(Self::vouched(subject, ClaimSet::new(expected.provider.clone(), claims, expected.groups)))
     }
 
     /// Adds what the userinfo endpoint says (OpenID Connect Core, section 5.3). What the ID token says stands.
@@ -121,15 +207,38 @@ impl Claims {
         if userinfo.get("sub").and_then(Value::as_str) != Some(&self.subject().sub) {
             return Err(Unverified::OtherSubject);
         }
-        let mut values = userinfo;
-        values.extend(self.set().values().clone());
-        let set = ClaimSet::new(self.set().provider().clone(), values, groups);
-        Ok(Self::vouched(self.subject().clone(), set))
+        Ok(self.with(userinfo, groups))
     }
 }
 
-/// The claims of a token whose signature has been checked.
-fn payload(token: &str) -> Option<Map<String, Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&bytes).ok()
+/// The claims of a token that is no ID token and is signed by the provider all the same: userinfo (OpenID Connect Core,
+/// section 5.3.2) or claims from elsewhere (section 5.6.2). Where it says of whom it is, for whom, and until when, that
+/// has to fit.
+///
+/// # Errors
+/// As for [`Claims::verify`].
+pub fn verify_claims(
+    what: &'static str,
+    token: &str,
+    keys: &KeySet,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Unverified> {
+    let trust = expected.trust(what, keys);
+    let Signed { claims, .. } = trust.open(token)?;
+    if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(expected.issuer)) {
+        return Err(trust.invalid("it is of another issuer (iss)"));
+    }
+    let for_us = match claims.get("aud") {
+        None => true,
+        Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(expected.client_id)),
+        Some(one) => one.as_str() == Some(expected.client_id),
+    };
+    if !for_us {
+        return Err(trust.invalid("it is not for us (aud)"));
+    }
+    if claims.contains_key("exp") && date(claims.get("exp")).is_none_or(|end| now >= end) {
+        return Err(trust.invalid("it is over (exp)"));
+    }
+    Ok(claims)
 }

@@ -5,7 +5,7 @@ use crate::issuer;
 use crate::names::{AppName, ProviderName};
 use crate::seal::sha256_text;
 use http::{HeaderMap, HeaderValue, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How many attempts one browser may have under way; starting another gives up the oldest.
@@ -18,6 +18,8 @@ pub(super) struct Attempt {
     pub(super) state: String,
     nonce: String,
     verifier: String,
+    #[serde(default)]
+    max_age: Option<SignedDuration>,
     /// Where the person was going.
     pub(super) way: Way,
     started: Timestamp,
@@ -37,8 +39,8 @@ pub(super) struct Way {
 
 impl Attempt {
     pub(super) fn new(provider: ProviderName, secrets: issuer::Attempt, way: Way, now: Timestamp) -> Self {
-        let issuer::Attempt { state, nonce, verifier } = secrets;
-        Self { provider, state, nonce, verifier, way, started: now }
+        let issuer::Attempt { state, nonce, verifier, max_age } = secrets;
+        Self { provider, state, nonce, verifier, max_age, way, started: now }
     }
 
     /// What the provider's answer is checked against.
@@ -47,6 +49,7 @@ impl Attempt {
             state: self.state.clone(),
             nonce: self.nonce.clone(),
             verifier: self.verifier.clone(),
+            max_age: self.max_age,
         }
     }
 

@@ -1,26 +1,50 @@
 //! The way back from the provider.
+//!
+//! An answer that comes as a form comes from another site, and the cookie of the attempt is not sent with that. So the
+//! answer goes on in an address of ours, sealed: the browser asks for that by itself, brings its cookie, and the code
+//! stands in no address that anybody could read.
 
 use super::attempt::{Attempt, Way};
 use super::enter::hand_over;
 use super::sign_in::address;
+use super::wish::Wish;
 use super::{Deps, State, redirect, say, with_cookie};
 use crate::account::End;
-use crate::issuer::Error;
+use crate::issuer::{self, Error, Vouched};
 use crate::lifecycle::{Admission, Refused};
 use crate::page::Page;
 use crate::session::cookie::Cookie;
-use axum::extract::{self, Query};
+use axum::extract::{self, Form, Query};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+/// What an answer that was posted is sealed for.
+const POSTED: &str = "posted answer";
+
+/// The longest answer that is taken as a form, in bytes: sealed, it has to fit into an address.
+pub(super) const LONGEST_FORM: usize = 8 * 1024;
+
+#[derive(Deserialize, Serialize)]
 pub(super) struct Answer {
     #[serde(default)]
     state: String,
     #[serde(default)]
     code: String,
     error: Option<String>,
+    iss: Option<String>,
+    /// All of it, sealed.
+    #[serde(skip_serializing)]
+    posted: Option<String>,
+}
+
+/// On our own host: the provider's answer as a form (OAuth 2.0 Form Post Response Mode).
+pub(super) async fn posted(extract::State(deps): State, Form(answer): Form<Answer>) -> Response {
+    let plain = serde_json::to_vec(&answer).unwrap_or_default();
+    match deps.store.sealer().seal_text(POSTED, &plain) {
+        Ok(sealed) => redirect(&deps.own(&format!("/callback?posted={sealed}"))),
+        Err(_) => say(&too_late(&deps)),
+    }
 }
 
 /// On our own host: the provider's answer.
@@ -29,6 +53,14 @@ pub(super) async fn callback(
     Query(answer): Query<Answer>,
     headers: HeaderMap,
 ) -> Response {
+    let opened = answer.posted.as_ref().map(|sealed| deps.store.sealer().open_text(POSTED, sealed));
+    let answer = match opened {
+        Some(plain) => match plain.ok().and_then(|plain| serde_json::from_slice(&plain).ok()) {
+            Some(answer) => answer,
+            None => return say(&too_late(&deps)),
+        },
+        None => answer,
+    };
     let Some(attempt) = Attempt::find(&deps, &headers, &answer.state, deps.clock.now()) else {
         // A tab from yesterday, or a second click. Whoever is signed in goes on; nobody sees an error for nothing.
         return match deps.own_session(&headers).await {
@@ -44,21 +76,19 @@ pub(super) async fn callback(
 async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
     let way = &attempt.way;
     let Some(issuer) = deps.issuers.get(&attempt.provider) else { return say(&too_late(deps)) };
-    let vouched = match answer.error {
-        Some(error) => Err(Error::Refused(attempt.provider.clone(), error)),
-        None => issuer.vouch(answer.code, &attempt.secrets()).await,
-    };
-    let vouched = match vouched {
+    let Answer { code, error, iss, .. } = answer;
+    let vouched = match issuer.vouch(&issuer::Answer { code, error, iss }, &attempt.secrets()).await {
         Ok(vouched) => vouched,
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
-    match deps.lifecycle.login(&vouched.claims, &vouched.id_token, way.app.as_ref()).await {
+    let Vouched { claims, id_token } = vouched;
+    match deps.lifecycle.login(&claims, &id_token, way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)
         }
         Ok(Admission::Refused(refused)) => {
-            let who = format!("{} from {}", vouched.claims.subject().sub, attempt.provider);
+            let who = format!("{} from {}", claims.subject().sub, attempt.provider);
             say(&not_admitted(deps, way, refused).signed_in_as(who))
         }
         Err(error) => {
@@ -75,7 +105,7 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
             tracing::warn!(%error, "sign-in not finished");
             return say(&Page::provider_unavailable());
         }
-        Error::Refused(..) => (
+        Error::Refused(..) | Error::Grant(..) => (
             "provider_refused",
             "The sign-in service did not let you in.",
             "You may have cancelled, or it does not accept this address. You can try again.",
@@ -90,7 +120,7 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
     match deps.lifecycle.refuse(provider, attempt.way.app.as_ref(), reason, &error.to_string()).await {
         Ok(reference) => say(&Page::new(StatusCode::FORBIDDEN, reason, title, detail)
             .reference(reference)
-            .link("Try again", address(deps, &attempt.way, &[("again", "true")]))),
+            .link("Try again", address(deps, &attempt.way, &Wish::asking_again()))),
         Err(error) => {
             tracing::error!(%error, "refused sign-in not recorded");
             say(&Page::store_unavailable())
@@ -136,7 +166,7 @@ fn not_admitted(deps: &Deps, way: &Way, refused: Refused) -> Page {
         _ => Page { reason: refused.reason, ..Page::no_role(app) },
     };
     page.reference(refused.reference)
-        .link("Sign in with another account", address(deps, way, &[("again", "true")]))
+        .link("Sign in with another account", address(deps, way, &Wish::asking_again()))
 }
 
 fn too_late(deps: &Deps) -> Page {

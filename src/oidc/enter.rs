@@ -1,7 +1,7 @@
 //! From our own host to the host of an app.
 
 use super::attempt::Way;
-use super::{Deps, HANDOVER, State, nonce_hash, redirect, say, with_cookie};
+use super::{Deps, HANDOVER, State, nonce_hash, redirect, round, say, with_cookie};
 use crate::names::SignInId;
 use crate::page::Page;
 use crate::seal::random_text;
@@ -81,11 +81,14 @@ pub(super) async fn enter(
     match opened {
         Ok(Some((token, path))) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
-            with_cookie(redirect(&path), cookie)
+            with_cookie(with_cookie(redirect(&path), cookie), round::count(&deps, &headers))
         }
         // A tab that comes late, or twice: whoever is in goes on.
         Ok(None) => match deps.session(&headers, &visit.host).await {
             Ok(Some(_)) => redirect("/"),
+            Ok(None) if Cookie::nonce(deps.is_secure()).find(&headers).is_none() => {
+                say(&no_cookie(&deps, &visit.host))
+            }
             Ok(None) => say(&too_late(&app.title)),
             Err(_) => say(&Page::store_unavailable()),
         },
@@ -94,6 +97,18 @@ pub(super) async fn enter(
             say(&Page::store_unavailable())
         }
     }
+}
+
+/// The browser has none of the cookies that it was given a moment ago.
+fn no_cookie(deps: &Deps, host: &str) -> Page {
+    let https = if deps.is_secure() { ", or a part of the way is not https" } else { "" };
+    Page::new(
+        StatusCode::BAD_REQUEST,
+        "cookie_missing",
+        "Your browser did not bring back our cookie.",
+        format!("It may refuse the cookies of {host}, or this link was opened in another browser{https}."),
+    )
+    .link("Try again", "/")
 }
 
 fn too_late(app: &str) -> Page {

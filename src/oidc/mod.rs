@@ -12,8 +12,11 @@
 mod attempt;
 mod callback;
 mod enter;
+mod initiate;
+mod round;
 mod sign_in;
 mod sign_out;
+mod wish;
 
 use crate::clock::Clock;
 use crate::host::{self, Pattern};
@@ -27,8 +30,9 @@ use crate::session::{Session, Sessions, Unavailable};
 use crate::store::Store;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -69,6 +73,8 @@ pub struct App {
     pub title: String,
     /// Its hosts.
     pub hosts: Vec<Pattern>,
+    /// The providers that its people come from; any of them if there are none.
+    pub providers: Vec<ProviderName>,
 }
 
 impl App {
@@ -81,15 +87,21 @@ impl App {
 
 /// The pages of this door.
 pub fn router(deps: Deps) -> Router {
+    // What a provider has the browser post comes from elsewhere, and proves itself by its state.
+    let posted = Router::new()
+        .route("/callback", post(callback::posted))
+        .layer(DefaultBodyLimit::max(callback::LONGEST_FORM));
     Router::new()
         .route("/.guestpass/start", get(sign_in::start))
         .route("/.guestpass/enter", get(enter::enter))
         .route("/sign-in", get(sign_in::sign_in))
+        .route("/sign-in/initiate", get(initiate::initiate))
         .route("/callback", get(callback::callback))
         .route("/sign-out", get(sign_out::ask).post(sign_out::sign_out))
         .route("/signed-out", get(sign_out::done))
         // Only our own pages may post here: nobody is signed out from elsewhere.
         .layer(CsrfLayer::new())
+        .merge(posted)
         .with_state(Arc::new(deps))
 }
 
@@ -176,6 +188,16 @@ fn redirect(to: &str) -> Response {
 fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A page that moves on by itself. Not a redirect: browsers refuse to let a form's answer lead to a host that our policy
+/// does not name.
+fn moving_on(page: Page, label: &str, to: &str) -> Response {
+    let mut response = say(&page.link(label, to));
+    if let Ok(refresh) = HeaderValue::try_from(format!("0; url={to}")) {
+        response.headers_mut().insert("refresh", refresh);
     }
     response
 }

@@ -2,10 +2,11 @@
 
 use super::attempt::{Attempt, Way};
 use super::enter::hand_over;
-use super::{ATTEMPT, Deps, State, local_path, nonce_hash, redirect, say, with_cookie};
+use super::wish::{Wish, providers};
+use super::{ATTEMPT, Deps, State, local_path, moving_on, nonce_hash, redirect, round, say, with_cookie};
 use crate::issuer::Issuer;
-use crate::names::{AppName, ProviderName};
-use crate::page::Page;
+use crate::names::AppName;
+use crate::page::{Page, Question};
 use crate::seal::random_text;
 use crate::session::Visit;
 use crate::session::cookie::Cookie;
@@ -20,33 +21,37 @@ use url::form_urlencoded::Serializer;
 pub(super) struct Start {
     #[serde(default)]
     to: String,
-    /// Whether the provider is to ask who it is, even if it or we know.
-    #[serde(default)]
-    again: bool,
+    #[serde(flatten)]
+    wish: Wish,
 }
 
 /// On an app's host: binds what follows to this browser, and sends it to our own host.
 pub(super) async fn start(
     extract::State(deps): State,
     Extension(visit): Extension<Visit>,
-    Query(Start { to, again }): Query<Start>,
+    Query(Start { to, wish }): Query<Start>,
     headers: HeaderMap,
 ) -> Response {
+    let to = local_path(&to);
+    let again = once_more(&to, &wish);
+    if let Some(page) = round::circle(&deps, &headers, &visit, &wish, &again).await {
+        return with_cookie(say(&page), round::forget(&deps));
+    }
     let Some(app) = visit.app else { return redirect(&deps.own("/sign-in")) };
     let cookie = Cookie::nonce(deps.is_secure());
     // Tabs that start at the same time share the nonce, so that each can come back.
     let nonce = cookie.find(&headers).map_or_else(random_text, str::to_owned);
+    let way =
+        Way { app: Some(app), host: Some(visit.host.to_string()), path: to, browser: nonce_hash(&nonce) };
+    with_cookie(redirect(&address(&deps, &way, &wish)), cookie.set(&nonce, ATTEMPT))
+}
+
+/// The address of [`start`] for going there again.
+fn once_more(to: &str, wish: &Wish) -> String {
     let mut query = Serializer::new(String::new());
-    query
-        .append_pair("app", app.as_str())
-        .append_pair("host", &visit.host)
-        .append_pair("to", &local_path(&to))
-        .append_pair("browser", &nonce_hash(&nonce));
-    if again {
-        query.append_pair("again", "true");
-    }
-    let sign_in = deps.own(&format!("/sign-in?{}", query.finish()));
-    with_cookie(redirect(&sign_in), cookie.set(&nonce, ATTEMPT))
+    query.append_pair("to", to);
+    wish.write(&mut query);
+    format!("/.guestpass/start?{}", query.finish())
 }
 
 #[derive(Deserialize)]
@@ -57,10 +62,10 @@ pub(super) struct SignIn {
     to: String,
     #[serde(default)]
     browser: String,
-    provider: Option<ProviderName>,
-    /// Whether to ask the provider to ask who it is, even if it knows.
-    #[serde(default)]
-    again: bool,
+    /// The address by which somebody asks who vouches for them.
+    email: Option<String>,
+    #[serde(flatten)]
+    wish: Wish,
 }
 
 /// On our own host: straight on for whoever is signed in here, to the provider for everybody else.
@@ -69,36 +74,41 @@ pub(super) async fn sign_in(
     query: Result<Query<SignIn>, extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let Ok(Query(wish)) = query else { return say(&not_understood(&deps)) };
-    if wish.app.as_ref().is_some_and(|app| !deps.leads_to(app, wish.host.as_deref())) {
+    let Ok(Query(SignIn { app, host, to, browser, email, mut wish })) = query else {
+        return say(&not_understood(&deps));
+    };
+    if app.as_ref().is_some_and(|app| !deps.leads_to(app, host.as_deref())) {
         return say(&not_understood(&deps));
     }
-    let way = Way {
-        app: wish.app.clone(),
-        host: wish.host.clone(),
-        path: local_path(&wish.to),
-        browser: wish.browser.clone(),
-    };
-    if !wish.again {
+    let way = Way { app, host, path: local_path(&to), browser };
+    if wish.takes_any() || wish.steps_up() {
         match deps.own_session(&headers).await {
-            Ok(Some(session)) => return hand_over(&deps, session.sign_in, &way).await,
-            Ok(None) => {}
+            Ok(Some(session)) if wish.takes_any() => return hand_over(&deps, session.sign_in, &way).await,
+            // More is to be proved of who they are, which nobody else can.
+            Ok(Some(session)) if wish.provider.is_empty() => {
+                wish.provider = session.person.provider.to_string();
+            }
+            Ok(_) => {}
             Err(_) => return say(&Page::store_unavailable()),
         }
     }
-    let issuer = match &wish.provider {
-        Some(name) => deps.issuers.get(name),
-        None if deps.issuers.len() == 1 => deps.issuers.values().next(),
-        None => return say(&which_provider(&deps, &way)),
+    if let Some(email) = email {
+        return by_address(&deps, &way, wish, &email);
+    }
+    let mut issuers = providers(&deps, way.app.as_ref());
+    let issuer = match (&*wish.provider, issuers.next(), issuers.next()) {
+        ("", Some(only), None) => Some(only),
+        ("", ..) => return say(&which_provider(&deps, &way, &wish)),
+        (name, ..) => providers(&deps, way.app.as_ref()).find(|issuer| issuer.name().as_str() == name),
     };
     match issuer {
-        Some(issuer) => to_provider(&deps, issuer, way, wish.again, &headers).await,
+        Some(issuer) => to_provider(&deps, issuer, way, &wish, &headers).await,
         None => say(&not_understood(&deps)),
     }
 }
 
-async fn to_provider(deps: &Deps, issuer: &Issuer, way: Way, again: bool, headers: &HeaderMap) -> Response {
-    match issuer.authorize(again).await {
+async fn to_provider(deps: &Deps, issuer: &Issuer, way: Way, wish: &Wish, headers: &HeaderMap) -> Response {
+    match issuer.authorize(&wish.ask()).await {
         Ok((url, secrets)) => {
             let attempt = Attempt::new(issuer.name().clone(), secrets, way, deps.clock.now());
             let mut response = redirect(url.as_str());
@@ -114,35 +124,67 @@ async fn to_provider(deps: &Deps, issuer: &Issuer, way: Way, again: bool, header
     }
 }
 
+/// Somebody has named their e-mail address: on to the provider that has people of its domain, if one has.
+fn by_address(deps: &Deps, way: &Way, wish: Wish, email: &str) -> Response {
+    let Some(issuer) = providers(deps, way.app.as_ref()).find(|issuer| issuer.knows(email)) else {
+        let mut page = which_provider(deps, way, &wish);
+        page.detail = "We know no organisation by that address. Check it, or choose below.".to_owned();
+        return say(&page);
+    };
+    let wish = Wish { provider: issuer.name().to_string(), hint: email.trim().to_owned(), ..wish };
+    let page = Page::new(
+        StatusCode::OK,
+        "provider_found",
+        "Your organisation signs you in.",
+        "The page moves on by itself.",
+    );
+    moving_on(page, "Go on", &address(deps, way, &wish))
+}
+
 /// The address of [`sign_in`] for going that `way`.
-pub(super) fn address(deps: &Deps, way: &Way, more: &[(&str, &str)]) -> String {
+pub(super) fn address(deps: &Deps, way: &Way, wish: &Wish) -> String {
     let mut query = Serializer::new(String::new());
-    if let Some(app) = &way.app {
-        query.append_pair("app", app.as_str());
+    for (name, value) in said(way) {
+        query.append_pair(name, &value);
     }
-    if let Some(host) = &way.host {
-        query.append_pair("host", host);
-    }
-    query.append_pair("to", &way.path).append_pair("browser", &way.browser);
-    for (name, value) in more {
-        query.append_pair(name, value);
-    }
+    wish.write(&mut query);
     deps.own(&format!("/sign-in?{}", query.finish()))
 }
 
-fn which_provider(deps: &Deps, way: &Way) -> Page {
+fn said(way: &Way) -> Vec<(&'static str, String)> {
+    let Way { app, host, path, browser } = way;
+    let app = app.iter().map(|app| ("app", app.to_string()));
+    let host = host.iter().map(|host| ("host", host.clone()));
+    app.chain(host).chain([("to", path.clone()), ("browser", browser.clone())]).collect()
+}
+
+/// Those that people find by their e-mail address are not shown to others.
+fn which_provider(deps: &Deps, way: &Way, wish: &Wish) -> Page {
     let page = Page::new(
         StatusCode::OK,
         "choose_provider",
         "Where do you sign in?",
         "Choose the organisation that knows you.",
     );
-    deps.issuers.keys().fold(page, |page, name| {
-        page.link(name.to_string(), address(deps, way, &[("provider", name.as_str())]))
+    let (by_address, shown): (Vec<_>, Vec<_>) =
+        providers(deps, way.app.as_ref()).partition(|issuer| issuer.has_domains());
+    let page = shown.iter().fold(page, |page, issuer| {
+        let wish = Wish { provider: issuer.name().to_string(), ..wish.clone() };
+        page.link(issuer.title(), address(deps, way, &wish))
+    });
+    if by_address.is_empty() {
+        return page;
+    }
+    page.question(Question {
+        label: "Your e-mail address at work".to_owned(),
+        name: "email",
+        action: deps.own("/sign-in"),
+        besides: said(way),
+        button: "Go on".to_owned(),
     })
 }
 
-fn not_understood(deps: &Deps) -> Page {
+pub(super) fn not_understood(deps: &Deps) -> Page {
     Page::new(
         StatusCode::BAD_REQUEST,
         "bad_request",

@@ -1,12 +1,12 @@
 //! The way out: here, and at the provider.
 
-use super::{State, own_host, redirect, say, with_cookie};
+use super::{State, moving_on, own_host, redirect, say, with_cookie};
 use crate::lifecycle;
 use crate::page::{Action, Page};
 use crate::session::cookie::Cookie;
 use axum::extract;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 /// Asks before it does it, for a link must not sign anybody out.
 pub(super) async fn ask(extract::State(deps): State, headers: HeaderMap) -> Response {
@@ -49,7 +49,6 @@ pub(super) async fn sign_out(extract::State(deps): State, headers: HeaderMap) ->
         None => None,
     };
     let response = match there {
-        // Not a redirect: browsers refuse to let a form's answer lead to a host that our policy does not name.
         Some(url) => {
             let page = Page::new(
                 StatusCode::OK,
@@ -57,11 +56,7 @@ pub(super) async fn sign_out(extract::State(deps): State, headers: HeaderMap) ->
                 "You are signed out here.",
                 "The sign-in service is next; the page moves on by itself.",
             );
-            let mut response = say(&page.link("Sign out there", url.as_str()));
-            if let Ok(refresh) = HeaderValue::try_from(format!("0; url={url}")) {
-                response.headers_mut().insert("refresh", refresh);
-            }
-            response
+            moving_on(page, "Sign out there", url.as_str())
         }
         None => redirect(&deps.own("/signed-out")),
     };

@@ -54,6 +54,8 @@ pub struct Page {
     pub signed_in_as: Option<String>,
     /// What one can do now: links, most useful first.
     pub actions: Vec<Action>,
+    /// What one can say.
+    pub question: Option<Question>,
     /// After how many seconds to ask again: a person's page does so by itself.
     pub retry_after: Option<u32>,
     /// Names this very answer in our log, so that support can find it, such as `7F3K-2M`.
@@ -71,6 +73,21 @@ pub struct Action {
     pub posts: bool,
 }
 
+/// An e-mail address that is asked for, by a form that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What it asks.
+    pub label: String,
+    /// The name of the answer in the address that it leads to.
+    pub name: &'static str,
+    /// Where it leads.
+    pub action: String,
+    /// What else is said there.
+    pub besides: Vec<(&'static str, String)>,
+    /// What the button says.
+    pub button: String,
+}
+
 impl Page {
     /// A page that says `title` and `detail`, with the code `reason`.
     pub fn new(
@@ -86,6 +103,7 @@ impl Page {
             detail: detail.into(),
             signed_in_as: None,
             actions: Vec::new(),
+            question: None,
             retry_after: None,
             reference: None,
         }
@@ -100,6 +118,12 @@ impl Page {
     /// Offers a link.
     pub fn link(mut self, label: impl Into<String>, href: impl Into<String>) -> Self {
         self.actions.push(Action { label: label.into(), href: href.into(), posts: false });
+        self
+    }
+
+    /// Asks something.
+    pub fn question(mut self, question: Question) -> Self {
+        self.question = Some(question);
         self
     }
 

@@ -1,7 +1,7 @@
 //! Pages as bytes: HTML under a strict content security policy, or problem+json (RFC 9457). Never cached.
 
 use super::portal::Portal;
-use super::{Page, Reader};
+use super::{Page, Question, Reader};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -69,7 +69,14 @@ impl Page {
             .iter()
             .map(|action| context! { label => &action.label, href => &action.href, posts => action.posts })
             .collect();
+        let question = self.question.as_ref().map(|question| {
+            let Question { label, name, action, besides, button } = question;
+            let besides: Vec<Value> =
+                besides.iter().map(|(name, value)| context! { name => *name, value }).collect();
+            context! { label, name => *name, action, besides, button }
+        });
         let facts = context! {
+            question,
             title => &self.title,
             detail => &self.detail,
             // A code is for asking about what went wrong.

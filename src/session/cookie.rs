@@ -28,6 +28,11 @@ impl Cookie {
         Self { name: if secure { "__Host-guestpass-nonce" } else { "guestpass-nonce" }, secure }
     }
 
+    /// The cookie that counts how often a browser came in lately.
+    pub const fn round(secure: bool) -> Self {
+        Self { name: if secure { "__Host-guestpass-round" } else { "guestpass-round" }, secure }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         self.name

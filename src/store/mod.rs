@@ -128,6 +128,8 @@ struct Inner {
     cache: Cache,
     shared: Shared,
     uses: Uses,
+    /// Whether sessions say how their people signed in, whatever these hold.
+    keeps_strength: AtomicBool,
     sealer: ArcSwap<Sealer>,
     bell: watch::Sender<u64>,
     instance: Instance,
@@ -172,6 +174,7 @@ impl Store {
             cache,
             shared,
             uses,
+            keeps_strength: AtomicBool::new(false),
             sealer: ArcSwap::from_pointee(sealer),
             bell,
             instance,
@@ -252,6 +255,14 @@ impl Store {
     /// requests it is one look at the session.
     pub fn note_use(&self, session: &Session, app: &AppName, at: Timestamp) {
         self.0.uses.note(session, app, at);
+    }
+
+    /// Says whether sessions have to say how their people signed in, also where nothing that they hold asks for it. Those
+    /// in memory that do not say it are read anew.
+    pub fn keep_strength(&self, keep: bool) {
+        if !self.0.keeps_strength.swap(keep, Ordering::AcqRel) && keep {
+            self.0.cache.evict_all();
+        }
     }
 
     /// The uses that were noted and not taken yet.

@@ -16,6 +16,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Row, query};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::time::timeout;
 
 /// What the store keeps of a cookie's value: enough to find it, not enough to use it.
@@ -213,7 +214,9 @@ impl Store {
         let (user, identity) = (parsed(&row, "owner")?, parsed(&row, "identity")?);
         let access = self.access(user, identity).await?;
         let mut held = access.iter().flat_map(|access| &access.held);
-        let strength = held.any(|held| held.opening.asks_strength()).then(|| strength(&row)).transpose()?;
+        let asked =
+            self.0.keeps_strength.load(Ordering::Acquire) || held.any(|held| held.opening.asks_strength());
+        let strength = asked.then(|| strength(&row)).transpose()?;
         let Some(mark) = self.0.cache.mark(user, before) else { return Ok(Read::Overtaken) };
         let shared = &self.0.shared;
         Ok(Read::Session(Box::new(Session {

@@ -38,7 +38,7 @@ async fn carla(site: &Site) -> (Hand, BTreeSet<String>) {
     let mut url = site.echo_url.clone();
     loop {
         let reply = hand.get(&url).await;
-        secrets.extend(hand.cookies.values().flat_map(|kept| kept.values().cloned()));
+        secrets.extend(hand.secrets());
         let Some(next) = reply.next else { break };
         url = if next.starts_with(&site.provider_url) { hand.choose(&next, CARLA).await } else { next };
         let parsed = url::Url::parse(&url).unwrap();

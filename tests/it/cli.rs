@@ -243,7 +243,7 @@ async fn no_secret_is_ever_said_however_much_is_logged() {
         secrets
             .extend(url.query_pairs().filter(|(name, _)| name == "code").map(|(_, code)| code.into_owned()));
         follow = next;
-        secrets.extend(carla.cookies.values().flatten().map(|(_, value)| value.clone()));
+        secrets.extend(carla.secrets());
     }
     site.scim.is(Mood::Well);
     carla.follow(&site.echo_url, "nowhere").await;

@@ -4,20 +4,24 @@ mod counterpart;
 mod database;
 mod frames;
 mod hand;
+mod hostile;
 mod operator;
 mod process;
 mod raw;
 mod site;
+mod stage;
 mod tls;
 mod valve;
 
-pub(crate) use counterpart::{Mood, next, reserve};
+pub(crate) use counterpart::{Counterpart, Mood, next, reserve};
 pub(crate) use database::Deed;
 pub(crate) use frames::{Frames, Outcome};
-pub(crate) use hand::Hand;
+pub(crate) use hand::{Hand, Reply as Answered};
+pub(crate) use hostile::{Hostile, Play, Signs};
 pub(crate) use process::{Process, guestpass, guestpass_with};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
+pub(crate) use stage::Stage;
 pub(crate) use tls::{Authority, Pair};
 pub(crate) use valve::Flow;
 

@@ -1,9 +1,11 @@
 //! What the configuration says of one part of an app.
 
 use super::{Common, EditSettings, Edits, Notes, Rewrite, Route, Rule, check_prefix, load, without_slash};
+use crate::account::Limits;
 use crate::gateway::upstream::{self, Loader, Timeouts};
 use crate::names::RoleName;
 use crate::size::Size;
+use crate::span::Span;
 use http::Method;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -19,6 +21,10 @@ pub struct RouteSettings {
     pub allow: Option<Allow>,
     /// Who may go there, by role.
     pub roles: Option<BTreeSet<RoleName>>,
+    /// With which classes of authentication visitors must have signed in: one of them.
+    pub acr: Vec<String>,
+    /// How long ago they may have proved who they are.
+    pub max_age: Option<Span>,
     /// Methods for which another rule holds.
     pub methods: BTreeMap<String, RuleSettings>,
     /// Where requests go instead.
@@ -84,6 +90,11 @@ impl RouteSettings {
             (None, None) => Rule::AnyRole,
         };
         check_rule(&rule, &below("roles"), notes);
+        let limits = Limits { acr: self.acr, max_age: self.max_age.map(Span::length), ..Limits::default() };
+        let limits = Some(limits).filter(Limits::asks_strength).map(Box::new);
+        if limits.is_some() && rule == Rule::Public {
+            notes.note(&at, "asks how visitors have signed in, and is public");
+        }
         let mut methods = Vec::new();
         for (text, RuleSettings(rule)) in self.methods {
             let at = [&below("methods")[..], &[&text]].concat();
@@ -116,7 +127,7 @@ impl RouteSettings {
         let body_limit = self.body_limit.map(Size::bytes).or(common.body_limit);
         let timeouts = self.timeouts.unwrap_or(common.timeouts);
         let common = Common { upstream, timeouts, unauthenticated, body_limit, request, response };
-        Route { rule: Arc::new(rule), methods, rewrite, common }
+        Route { rule: Arc::new(rule), limits, methods, rewrite, common }
     }
 }
 

@@ -119,7 +119,7 @@ async fn a_sign_in_that_proves_too_little_or_is_too_old_is_told_from_one_that_is
         let mut guest = session(vec![strong], Account::NotNeeded);
         guest.strength = Some(Box::new(strength));
         front.sessions.hold(TOKEN, guest);
-        front.get("/a?b", &format!("cookie: guestpass={TOKEN}\r\naccept: text/html\r\n")).await
+        front.get("/a?b", &format!("cookie: guestpass={TOKEN}\r\n")).await
     };
     let strength = |acr: &str, amr: &[&str], auth_time| Strength {
         acr: Some(acr.to_owned()),
@@ -135,7 +135,6 @@ async fn a_sign_in_that_proves_too_little_or_is_too_old_is_told_from_one_that_is
     ] {
         let (status, page) = ask(strength).await;
         assert!(status == 403 && page.contains(expected), "{page}");
-        assert!(page.contains("start?again=true&amp;to=%2Fa%3Fb"), "{page}");
     }
     assert_eq!(ask(strength("gold", &["pwd", "otp"], -59)).await.0, 200);
     front.turn(1);

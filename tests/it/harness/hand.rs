@@ -83,6 +83,12 @@ impl Hand {
         reply.next.unwrap_or_else(|| panic!("the provider says: {}", reply.text))
     }
 
+    /// What its cookies say that nobody else may know: how often it came in somewhere is no secret.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+        let cookies = self.cookies.values().flatten().filter(|(name, _)| !name.ends_with("-round"));
+        cookies.map(|(_, value)| value.clone())
+    }
+
     /// The cookies that it has for the host of `url`.
     pub(crate) fn cookies_at(&mut self, url: &str) -> &mut BTreeMap<String, String> {
         let host = Url::parse(url).unwrap().host_str().unwrap().to_owned();

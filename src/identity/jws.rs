@@ -1,0 +1,81 @@
+//! A signed token in compact form (RFC 7515, section 7.1), from text to claims. Which algorithms count is said by whoever
+//! asks, never by the token; keys that a token brings with it (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
+//!
+//! Of our own, over the signatures of aws-lc, so that every kind of token that a provider signs goes through the same door:
+//! openidconnect has one for ID tokens alone, which knows no ES512.
+
+use super::algorithm::Algorithm;
+use super::key_set::{KeySet, NoKey};
+use super::verify::Unverified;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// What is to be believed of a token.
+pub(super) struct Trust<'a> {
+    /// What it is, for whoever reads why it was not believed.
+    pub(super) what: &'static str,
+    /// Who may have signed it.
+    pub(super) keys: &'a KeySet,
+    /// How.
+    pub(super) algorithms: &'a [Algorithm],
+}
+
+/// A token whose signature has been checked, and nothing else of it.
+#[derive(Debug)]
+pub(super) struct Signed {
+    pub(super) algorithm: Algorithm,
+    pub(super) claims: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<Value>,
+}
+
+impl Trust<'_> {
+    pub(super) fn invalid(&self, why: impl Into<String>) -> Unverified {
+        Unverified::Invalid(self.what, why.into())
+    }
+
+    /// Checks the signature of `token`.
+    ///
+    /// # Errors
+    /// [`Unverified::UnknownKey`] where fresh keys may help, else [`Unverified::Invalid`].
+    pub(super) fn open(&self, token: &str) -> Result<Signed, Unverified> {
+        let (signed, signature) =
+            token.rsplit_once('.').ok_or_else(|| self.invalid("it is not a signed token"))?;
+        let (header, payload) =
+            signed.split_once('.').ok_or_else(|| self.invalid("it is not a signed token"))?;
+        let decode = |part: &str| {
+            URL_SAFE_NO_PAD.decode(part).map_err(|_| self.invalid("a part of it is not base64url"))
+        };
+        let header: Header = serde_json::from_slice(&decode(header)?)
+            .map_err(|error| self.invalid(format!("its header cannot be read: {error}")))?;
+        // A token of another purpose says so (RFC 8725, section 3.11): an access token, a logout token.
+        if let Some(typ) = header.typ.as_ref().filter(|typ| !typ.eq_ignore_ascii_case("jwt")) {
+            return Err(self.invalid(format!("it is of type \"{typ}\"")));
+        }
+        if header.crit.is_some() {
+            return Err(self.invalid("it asks for something that we do not know (crit)"));
+        }
+        let algorithm =
+            *self.algorithms.iter().find(|algorithm| algorithm.name() == header.alg).ok_or_else(|| {
+                self.invalid(format!("it is signed by \"{}\", which is not believed here", header.alg))
+            })?;
+        let key = self.keys.the(header.kid.as_deref(), algorithm).map_err(|none| match none {
+            NoKey::Unknown => Unverified::UnknownKey(self.what),
+            NoKey::Ambiguous => self.invalid("several keys fit it"),
+        })?;
+        if !key.verifies(algorithm, signed.as_bytes(), &decode(signature)?) {
+            return Err(self.invalid("its signature is wrong"));
+        }
+        let claims = serde_json::from_slice(&decode(payload)?)
+            .map_err(|error| self.invalid(format!("its payload is not an object: {error}")))?;
+        Ok(Signed { algorithm, claims })
+    }
+}

@@ -1,0 +1,225 @@
+//! An identity provider as we use it: where it is, which keys it signs with, and from a code to claims.
+//!
+//! Nothing is asked of it before somebody wants to sign in, so we start and go on without it. Whoever is sent there
+//! is sent to a provider that has just answered, for a browser's own error page helps nobody. What it published is
+//! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
+
+mod authorize;
+mod credential;
+mod http;
+mod known;
+mod metadata;
+mod settings;
+mod tokens;
+mod userinfo;
+
+pub use authorize::{Ask, Attempt};
+pub use settings::{Audience, ClientSettings, Method, ResponseMode, Settings, Wrong};
+
+use self::http::Http;
+use crate::causes::Causes;
+use crate::clock::Clock;
+use crate::identity::{Claims, Expected, KeySet, Occasion, Unverified};
+use crate::names::ProviderName;
+use credential::Credential;
+use known::{Known, Published, Source};
+use secrecy::{ExposeSecret, SecretString};
+use tokens::readable;
+use url::Url;
+
+/// Why nobody can be vouched for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The provider does not answer, or not sensibly: it may later.
+    #[error("provider {0} cannot be reached: {1}")]
+    Unavailable(ProviderName, String),
+    /// The provider answers that it does not accept the code, or us.
+    #[error("provider {0} refuses: {1}")]
+    Refused(ProviderName, String),
+    /// The provider does not accept a code, or not any more.
+    #[error("provider {0} does not accept what it gave: {1}")]
+    Grant(ProviderName, String),
+    /// What it vouches for cannot be believed.
+    #[error("provider {0}: {1}")]
+    Unverified(ProviderName, Unverified),
+}
+
+/// A person vouched for.
+pub struct Vouched {
+    /// Who they are.
+    pub claims: Claims,
+    /// The ID token itself: a hint for signing out at the provider.
+    pub id_token: SecretString,
+}
+
+/// What came back with the browser.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The code, unless there is an error.
+    pub code: String,
+    /// What the provider says instead.
+    pub error: Option<String>,
+    /// Who says it (RFC 9207).
+    pub iss: Option<String>,
+}
+
+/// A provider.
+pub struct Issuer {
+    name: ProviderName,
+    settings: Settings,
+    credential: Credential,
+    redirect: Url,
+    http: Http,
+    clock: Clock,
+    published: Published,
+}
+
+impl Issuer {
+    /// The provider `name`, which sends people back to `redirect`.
+    ///
+    /// # Errors
+    /// Where `settings` have mistakes, or the HTTP client cannot be made.
+    pub fn new(name: ProviderName, settings: Settings, redirect: &Url, clock: Clock) -> anyhow::Result<Self> {
+        let wrong = |wrong: Wrong| anyhow::anyhow!("{}", wrong.message);
+        let credential = Credential::of(&settings.client).map_err(wrong)?;
+        let http = Http::new(settings.authorities().map_err(wrong)?, credential.identity().cloned())?;
+        let (redirect, published) = (redirect.clone(), Published::default());
+        Ok(Self { name, settings, credential, redirect, http, clock, published })
+    }
+
+    /// The same provider with other `settings`. While its address stays, so does what it has published; who is on
+    /// the way there with the old settings comes back to the new ones.
+    ///
+    /// # Errors
+    /// As for [`Issuer::new`].
+    pub fn renew(&self, settings: Settings) -> anyhow::Result<Self> {
+        let mut renewed = Self::new(self.name.clone(), settings, &self.redirect, self.clock.clone())?;
+        let shows = |issuer: &Self| issuer.credential.identity().is_some();
+        if renewed.settings.issuer == self.settings.issuer && shows(&renewed) == shows(self) {
+            renewed.published = self.published.clone();
+        }
+        Ok(renewed)
+    }
+
+    /// The provider's name.
+    pub fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> &str {
+        self.settings.title.as_deref().unwrap_or_else(|| self.name.as_str())
+    }
+
+    /// Whether its people are found by the domains of their e-mail addresses.
+    pub fn has_domains(&self) -> bool {
+        !self.settings.domains.is_empty()
+    }
+
+    /// Whether somebody with this e-mail address is one of its people.
+    pub fn knows(&self, email: &str) -> bool {
+        let domain = email.trim().rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
+        self.settings.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
+    }
+
+    /// Whether it is the issuer `iss`. A slash at the end is one that the URL type adds.
+    pub fn is_named(&self, iss: &str) -> bool {
+        iss.trim_end_matches('/') == self.settings.issuer.as_str().trim_end_matches('/')
+    }
+
+    /// From an answer to claims: who says it, the token request, the verified ID token, and what else is said of them.
+    pub async fn vouch(&self, answer: &Answer, attempt: &Attempt) -> Result<Vouched, Error> {
+        let known = self.known().await?;
+        // Before anything of it is used: it could be another provider's, meant to be brought to this one.
+        let named = known.metadata.authorization_response_iss_parameter_supported;
+        let said = answer.iss.as_deref();
+        if said.is_some_and(|iss| iss != known.metadata.issuer) || (named && said.is_none()) {
+            let why = "it is of another issuer, or does not say of which (iss)".to_owned();
+            return Err(self.unverified(Unverified::Invalid("answer", why)));
+        }
+        if let Some(error) = &answer.error {
+            return Err(Error::Refused(self.name.clone(), readable(error)));
+        }
+        let grant = [
+            ("grant_type", "authorization_code"),
+            ("code", &*answer.code),
+            ("redirect_uri", self.redirect.as_str()),
+            ("code_verifier", &*attempt.verifier),
+        ];
+        let tokens = self.tokens(&known, &grant).await?;
+        let id_token = tokens
+            .id_token
+            .ok_or_else(|| Error::Refused(self.name.clone(), "it sent no ID token".to_owned()))?;
+        let occasion = Occasion {
+            nonce: &attempt.nonce,
+            access_token: tokens.access_token.expose_secret(),
+            code: &answer.code,
+            max_age: attempt.max_age,
+        };
+        let (expected, now) = (self.expected(&known), self.clock.now());
+        let verify =
+            |keys: &KeySet| Claims::verify(id_token.expose_secret(), keys, &expected, &occasion, now);
+        let claims = self.by_keys(&known, verify).await?;
+        let claims = self.complete(claims, &known, &tokens.access_token).await?;
+        Ok(Vouched { claims, id_token })
+    }
+
+    /// Where to send a person who signs out here, so that they sign out there, too; `None` where the provider has
+    /// no such place or cannot be asked (RP-Initiated Logout 1.0).
+    pub async fn sign_out(&self, id_token: Option<&SecretString>, back: &Url) -> Option<Url> {
+        let known = self.known().await.ok()?;
+        let mut url = known.metadata.end_session_endpoint.clone()?;
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.settings.client.id)
+            .append_pair("post_logout_redirect_uri", back.as_str());
+        if let Some(id_token) = id_token {
+            url.query_pairs_mut().append_pair("id_token_hint", id_token.expose_secret());
+        }
+        Some(url)
+    }
+
+    fn source(&self) -> Source<'_> {
+        let certificate = self.credential.identity().is_some();
+        Source { http: &self.http, issuer: &self.settings.issuer, certificate }
+    }
+
+    async fn known(&self) -> Result<Known, Error> {
+        let known = self.published.known(&self.source(), self.clock.now()).await;
+        known.map_err(|error| self.unavailable(error))
+    }
+
+    fn expected<'a>(&'a self, known: &'a Known) -> Expected<'a> {
+        Expected {
+            provider: &self.name,
+            issuer: &known.metadata.issuer,
+            client_id: &self.settings.client.id,
+            audiences: &self.settings.audiences,
+            algorithms: &self.settings.id_token_algorithms,
+            groups: &self.settings.groups,
+        }
+    }
+
+    /// What `verify` finds with the keys that are known, or with newer ones where those do not do.
+    async fn by_keys<T>(
+        &self,
+        known: &Known,
+        verify: impl Fn(&KeySet) -> Result<T, Unverified>,
+    ) -> Result<T, Error> {
+        let verified = match verify(&known.keys) {
+            Err(Unverified::UnknownKey(_)) => {
+                let newer = self.published.newer_keys(&known.keys, &self.source(), self.clock.now()).await;
+                verify(&*newer.map_err(|error| self.unavailable(error))?)
+            }
+            other => other,
+        };
+        verified.map_err(|error| self.unverified(error))
+    }
+
+    fn unavailable(&self, error: impl std::error::Error) -> Error {
+        Error::Unavailable(self.name.clone(), Causes(&error).to_string())
+    }
+
+    fn unverified(&self, error: Unverified) -> Error {
+        Error::Unverified(self.name.clone(), error)
+    }
+}

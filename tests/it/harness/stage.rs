@@ -1,0 +1,68 @@
+//! guestpass with a provider that may be made to misbehave.
+
+use super::hand::{Hand, Reply};
+use super::hostile::{Hostile, Play};
+use super::{House, Site};
+use guestpass::clock::Clock;
+use jiff::SignedDuration;
+
+/// The house, and its provider.
+pub(crate) struct Stage {
+    pub(crate) house: House,
+    pub(crate) provider: Hostile,
+}
+
+impl Stage {
+    pub(crate) async fn open() -> Self {
+        Self::with("", "").await
+    }
+
+    /// The same, with `to` in place of `from` in the configuration.
+    pub(crate) async fn with(from: &str, to: &str) -> Self {
+        let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
+        let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
+        site.provider.becomes(provider.router());
+        if !from.is_empty() {
+            site.change("guestpass.yaml", from, to);
+        }
+        Self { house: House::of(site).await, provider }
+    }
+
+    /// Somebody goes to an app in a browser of their own, and on as far as it goes.
+    pub(crate) async fn signs_in(&self) -> Reply {
+        Hand::new().follow(&self.house.echo_url, "nowhere").await.1
+    }
+
+    /// The sign-in passes, with `play`.
+    pub(crate) async fn passes(&self, what: &str, play: Play) {
+        self.provider.plays(play);
+        let reply = self.signs_in().await;
+        assert_eq!(reply.status, 200, "{what}: {}", reply.text);
+        assert!(reply.text.contains("guestpass-assertion"), "{what}: {}", reply.text);
+        self.later();
+    }
+
+    /// The plain sign-in passes, and with `play` it is refused for `reason` and recorded.
+    pub(crate) async fn refuses(&self, what: &str, reason: &str, play: Play) {
+        self.passes(what, Play::default()).await;
+        self.provider.plays(play);
+        let reply = self.signs_in().await;
+        assert_eq!(reply.status, 403, "{what} passes: {}", reply.text);
+        assert!(reply.text.contains(reason), "{what}: {}", reply.text);
+        // What becomes of accounts is recorded when it is seen.
+        let mut record = self.house.record().await;
+        record.retain(|event| !event.starts_with("account"));
+        let last = record.pop();
+        assert_eq!(last, Some(format!("sign_in_refused echo {reason}")), "{what}");
+        self.later();
+    }
+
+    /// So much later that what the provider publishes is read anew.
+    pub(crate) fn later(&self) {
+        self.house.turn(SignedDuration::from_secs(11));
+    }
+
+    pub(crate) async fn close(self) {
+        self.house.finish().await;
+    }
+}

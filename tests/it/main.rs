@@ -13,6 +13,7 @@ mod certificates;
 mod circles;
 mod cli;
 mod conditions;
+mod conformance;
 mod crash;
 mod effects;
 mod ends;

@@ -109,6 +109,20 @@ pub(super) async fn restore(call: Call<String>) -> Answer<Done> {
     Ok(Done::new())
 }
 
+/// Who else somebody is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Other {
+    /// By id, or as `subject@provider`.
+    other: String,
+}
+
+pub(super) async fn link(call: Call<String, Other>) -> Answer<Done> {
+    let (one, other) = (find(&call.deps, &call.of).await?, find(&call.deps, &call.words.other).await?);
+    call.deps.lifecycle.link(one, other, &call.order).await?;
+    Ok(Done::new())
+}
+
 /// A key that will sign.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Drawn {

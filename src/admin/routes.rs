@@ -16,6 +16,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/people/{person}/claims", Auditor, "What was last said of somebody", reads::claims),
         Route::post("/people/{person}/revoke", Admin, "Shut somebody out at once", orders::revoke),
         Route::post("/people/{person}/restore", Admin, "Let somebody in again", orders::restore),
+        Route::post("/people/{person}/link", Admin, "Say that two people are one", orders::link),
         Route::list("/known", Auditor, "Everybody with claims and grants", reads::known),
         Route::list("/sessions", Auditor, "Who is signed in", reads::sessions),
         Route::post("/sessions/{id}/revoke", Helpdesk, "End a session on every host", orders::revoke_session),

@@ -3,7 +3,8 @@
 use super::role::OperatorRole;
 use crate::account::Change;
 use crate::names::{
-    AccountId, AppName, EventId, GrantId, ProviderName, RoleName, SignInId, TargetName, TokenName, VaultId,
+    AccountId, AppName, EventId, GrantId, IdentityId, ProviderName, RoleName, SignInId, TargetName,
+    TokenName, VaultId,
 };
 use crate::seal::{random_bytes, sha256_text};
 use jiff::Timestamp;
@@ -44,6 +45,8 @@ pub enum Event {
     PersonRevoked,
     /// A person who was shut out may come in again, if policy says so.
     PersonRestored,
+    /// An operator said that two people are one: these identities joined the others.
+    PeopleLinked { identities: Vec<IdentityId> },
     /// A look at a target found what was not known, or that nothing is left to do. What changed after a step of
     /// ours we `made`; the rest we found.
     AccountChanged { account: AccountId, target: TargetName, changes: Vec<Change>, made: bool, settled: bool },

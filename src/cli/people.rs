@@ -35,6 +35,16 @@ enum Order {
         #[command(flatten)]
         why: Why,
     },
+    /// Say that two people are one: who was here first stays, the identities of the other become theirs. Where both have
+    /// an account in a target, the other's is disabled. There is no way back
+    Link {
+        /// One, as SUBJECT@PROVIDER or by id
+        one: String,
+        /// The other
+        other: String,
+        #[command(flatten)]
+        why: Why,
+    },
 }
 
 impl People {
@@ -50,6 +60,10 @@ impl People {
             }
             Some(Order::Restore { person, why }) => {
                 order(why, &path(person, "restore"), json!({}), &format!("{person} may come in again."))
+            }
+            Some(Order::Link { one, other, why }) => {
+                let done = format!("{one} and {other} are one person.");
+                order(why, &path(one, "link"), json!({ "other": other }), &done)
             }
             None => list(&self.form, "/people", COLUMNS),
         }

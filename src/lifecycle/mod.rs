@@ -13,6 +13,7 @@ mod explain;
 mod extend;
 pub mod follow;
 mod guard;
+mod link;
 mod login;
 mod logout;
 mod open;

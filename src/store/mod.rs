@@ -23,6 +23,7 @@ mod hearing;
 mod instance;
 mod known;
 mod lead;
+mod link;
 mod place;
 mod policy;
 mod reseal;

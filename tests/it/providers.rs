@@ -199,3 +199,56 @@ async fn what_is_wrong_with_providers_is_told_with_its_place() {
         );
     }
 }
+
+#[tokio::test]
+async fn two_people_are_one_by_an_operators_word_alone() {
+    let mut two = two("", "").await;
+    let sign_in = async |label: &str, app: &str| {
+        let mut hand = Hand::new();
+        let (_, page) = hand.follow(app, "nowhere").await;
+        let (_, reply) = hand.follow(&link(&page.text, label), "nowhere").await;
+        (hand, reply.status)
+    };
+    let app = two.house.notes_url.clone();
+    // Accounts of one name would wait for an operator; that is another story.
+    two.partners.plays(Play {
+        userinfo: |claims| claims["email"] = "paul@partner.example".into(),
+        ..Play::default()
+    });
+    let (mut staff, status) = sign_in("demo", &app).await;
+    assert_eq!(status, 200);
+    let (mut partner, _) = sign_in("partners", &two.house.echo_url).await;
+    let operator = two.house.operator();
+    let users = async || {
+        let people = operator.asks("/people").await;
+        people.as_array().unwrap().iter().map(|row| row["user"].clone()).collect::<Vec<_>>()
+    };
+    let before = users().await;
+    assert_ne!(before[0], before[1]);
+
+    for (other, status) in [("c-17@demo", 422), ("nobody@demo", 404), ("c-17@elsewhere", 404)] {
+        let (found, why) = operator.tries("/people/c-17@demo/link", json!({ "other": other })).await;
+        assert_eq!(found, status, "{why}");
+    }
+    operator.orders("/people/c-17@partners/revoke", json!({})).await;
+    let out = operator.tries("/people/c-17@demo/link", json!({ "other": "c-17@partners" })).await;
+    assert_eq!(out.0, 422, "{}", out.1);
+    operator.orders("/people/c-17@partners/restore", json!({})).await;
+
+    // Who was here first stays, in whichever order they are named.
+    let first = users().await[0].clone();
+    operator.orders("/people/c-17@partners/link", json!({ "other": "c-17@demo" })).await;
+    assert_eq!(users().await, [first.clone(), first]);
+    assert_eq!(two.house.record().await.iter().filter(|event| *event == "people_linked").count(), 1);
+    two.house.settled().await;
+    assert_eq!(two.house.kept().await.len(), 2, "the account of the other is not forgotten");
+    // Each goes on with what that identity was given, and shutting one out shuts out both.
+    assert_eq!(staff.get(&two.house.echo_url).await.status, 303);
+    let (mut partner_again, _) = sign_in("partners", &two.house.echo_url).await;
+    assert_eq!(partner_again.get(&two.house.echo_url).await.status, 200);
+    operator.orders("/people/c-17@demo/revoke", json!({})).await;
+    for hand in [&mut staff, &mut partner, &mut partner_again] {
+        assert_ne!(hand.get(&app).await.status, 200);
+    }
+    two.house.end().await;
+}

@@ -128,6 +128,14 @@ impl App {
         };
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
+        let asked = watch::Sender::new(issuers.clone());
+        let refreshing = oidc::Refreshing {
+            issuers: asked.subscribe(),
+            lifecycle: standing.lifecycle.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+        };
+        tasks.spawn(oidc::refresh(refreshing, stop.clone()));
         let assertions = Assertions::new(plan.routes.url(), store.signing_keys().clone());
         let live = Arc::new(Live::new(plan));
         tasks.spawn(gateway::upstream::check(config.upstreams.clone(), stop.clone()));
@@ -155,6 +163,7 @@ impl App {
             live,
             targets,
             apps,
+            asked,
             issuers,
             target_settings: config.targets,
             fixed,

@@ -73,6 +73,16 @@ impl Grant {
         self.with_its_end(lapse).close_if_over(now)
     }
 
+    /// The same while nobody has signed in: what signing in renews is not renewed.
+    pub fn refresh(self, terms: Terms, now: Timestamp, lapse: SignedDuration) -> Self {
+        let renewed = self.renewed;
+        let confirmed = self.confirm(terms, now, lapse);
+        if !confirmed.is_live(now) {
+            return confirmed;
+        }
+        Self { renewed, ..confirmed }.with_its_end(lapse).close_if_over(now)
+    }
+
     /// The grant after policy gives other `terms` for the claims that are known. That vouches for nobody and opens
     /// nothing; where the end that they give has passed, it is over now, since policy no longer gives it.
     pub fn revise(mut self, terms: Terms, now: Timestamp, lapse: SignedDuration) -> Self {
@@ -239,6 +249,8 @@ mod tests {
         let late = first(terms.clone()).confirm(terms.clone(), at(60), LAPSE);
         assert!(late.ended, "what ran out was renewed");
         assert_eq!(first(terms.clone()).used(at(50), LAPSE).end.at, at(60), "a request renewed it");
+        let refreshed = first(terms.clone()).refresh(terms.clone(), at(50), LAPSE);
+        assert_eq!((refreshed.end.at, refreshed.confirmed), (at(60), at(50)), "nobody has signed in");
         // Withdrawn and given again, it goes on where it was; only the sign-in after that renews it.
         let withdrawn = first(terms.clone()).finish(Because::Policy, at(10));
         let again = withdrawn.clone().confirm(terms.clone(), at(40), LAPSE);

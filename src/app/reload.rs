@@ -33,6 +33,8 @@ pub(super) struct Reload {
     pub(super) live: Arc<Live>,
     pub(super) targets: watch::Sender<Targets>,
     pub(super) apps: watch::Sender<BTreeMap<AppName, TargetName>>,
+    /// The providers as those see them who ask them again about people.
+    pub(super) asked: watch::Sender<Issuers>,
     pub(super) issuers: Issuers,
     pub(super) target_settings: BTreeMap<TargetName, connectors::Settings>,
     pub(super) fixed: Fixed,
@@ -178,6 +180,7 @@ impl Reload {
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.
         self.targets.send_replace(targets);
         self.apps.send_replace(apps);
+        self.asked.send_replace(issuers.clone());
         self.standing.lifecycle.replace(rules);
         self.live.replace(plan);
         let admin_tls = config.admin_api.and_then(|api| api.tls);

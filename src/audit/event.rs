@@ -21,6 +21,8 @@ const VERSION: u32 = 1;
 pub enum Event {
     /// Somebody signed in; policy was asked, and what they should have was written.
     SignedIn { provider: ProviderName, sign_in: SignInId, first: bool },
+    /// The provider was asked again about somebody who is signed in, and what they should have was written.
+    SignInConfirmed { provider: ProviderName, sign_in: SignInId },
     /// Somebody whom the provider vouched for was not let in.
     SignInRefused { provider: ProviderName, app: Option<AppName>, reason: String, reference: String },
     /// A sign-in was carried over to an app's host.
@@ -89,6 +91,8 @@ pub enum Actor {
     Token(TokenName),
     /// Somebody of whom nothing is known.
     Nobody,
+    /// The provider that vouched for them.
+    Provider,
     /// The clock: an end that was written down came.
     Clock,
     /// A policy that came to hold.
@@ -166,6 +170,7 @@ impl Actor {
             Self::Operator(_) => "operator",
             Self::Token(_) => "token",
             Self::Nobody => "nobody",
+            Self::Provider => "provider",
             Self::Clock => "clock",
             Self::Policy => "policy",
             Self::Provisioner => "provisioner",

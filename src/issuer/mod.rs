@@ -9,11 +9,13 @@ mod credential;
 mod http;
 mod known;
 mod metadata;
+mod refresh;
 mod settings;
 mod tokens;
 mod userinfo;
 
 pub use authorize::{Ask, Attempt};
+pub use refresh::{Refreshable, Renewed};
 pub use settings::{Audience, ClientSettings, Method, ResponseMode, Settings, Wrong};
 
 use self::http::Http;
@@ -36,7 +38,7 @@ pub enum Error {
     /// The provider answers that it does not accept the code, or us.
     #[error("provider {0} refuses: {1}")]
     Refused(ProviderName, String),
-    /// The provider does not accept a code, or not any more.
+    /// The provider does not accept a code or a refresh token, or not any more.
     #[error("provider {0} does not accept what it gave: {1}")]
     Grant(ProviderName, String),
     /// What it vouches for cannot be believed.
@@ -50,6 +52,8 @@ pub struct Vouched {
     pub claims: Claims,
     /// The ID token itself: a hint for signing out at the provider.
     pub id_token: SecretString,
+    /// By what it can be asked again, where it is to be.
+    pub refresh: Option<Refreshable>,
 }
 
 /// What came back with the browser.
@@ -161,7 +165,9 @@ impl Issuer {
             |keys: &KeySet| Claims::verify(id_token.expose_secret(), keys, &expected, &occasion, now);
         let claims = self.by_keys(&known, verify).await?;
         let claims = self.complete(claims, &known, &tokens.access_token).await?;
-        Ok(Vouched { claims, id_token })
+        let refresh = tokens.refresh_token.zip(self.refreshes_every());
+        let refresh = refresh.map(|(token, every)| Refreshable { token, every });
+        Ok(Vouched { claims, id_token, refresh })
     }
 
     /// Where to send a person who signs out here, so that they sign out there, too; `None` where the provider has

@@ -2,6 +2,7 @@
 
 use super::credential::Credential;
 use crate::identity::{Algorithm, GroupsSettings};
+use crate::span::Span;
 use reqwest::Certificate;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub struct Settings {
     /// it, it is done anyway.
     #[serde(default)]
     pub pushed_requests: bool,
+    /// How often it is asked again about those who are signed in, where it gives a refresh token; never unless said.
+    pub refresh: Option<Span>,
     /// Where claims may be fetched that the provider refers to, beside the provider itself: origins.
     #[serde(default)]
     pub claim_sources: Vec<Url>,

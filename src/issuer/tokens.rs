@@ -14,6 +14,7 @@ pub(super) struct Tokens {
     pub(super) access_token: SecretString,
     token_type: String,
     pub(super) id_token: Option<SecretString>,
+    pub(super) refresh_token: Option<SecretString>,
 }
 
 /// Why it gives nothing (RFC 6749, section 5.2).

@@ -16,8 +16,30 @@ pub fn after_sign_in(
     now: Timestamp,
     lapse: SignedDuration,
 ) -> Vec<Grant> {
+    vouched(identity, before, decision, now, lapse, Grant::confirm)
+}
+
+/// The same after the provider vouched for it while nobody signed in.
+pub fn after_refresh(
+    identity: IdentityId,
+    before: &[Grant],
+    decision: &Decision,
+    now: Timestamp,
+    lapse: SignedDuration,
+) -> Vec<Grant> {
+    vouched(identity, before, decision, now, lapse, Grant::refresh)
+}
+
+fn vouched(
+    identity: IdentityId,
+    before: &[Grant],
+    decision: &Decision,
+    now: Timestamp,
+    lapse: SignedDuration,
+    confirm: fn(Grant, Terms, Timestamp, SignedDuration) -> Grant,
+) -> Vec<Grant> {
     let known = before.iter().cloned().map(|grant| match verdict(&grant, decision) {
-        Verdict::Given(terms) => grant.confirm(terms.clone(), now, lapse),
+        Verdict::Given(terms) => confirm(grant, terms.clone(), now, lapse),
         // Unknown is neither empty nor unchanged: it keeps its end, and is not confirmed.
         Verdict::Undecided => grant.close_if_over(now),
         Verdict::Withdrawn => grant.finish(Because::Policy, now),

@@ -7,6 +7,7 @@ use super::{Inner, Lifecycle};
 use crate::account::{Grant, Strength};
 use crate::audit::{Actor, Entry, Event};
 use crate::identity::Claims;
+use crate::issuer::Refreshable;
 use crate::names::{AppName, IdentityId, SignInId, UserId, VaultId};
 use crate::policy::{Decision, Found};
 use crate::seal::random_text;
@@ -39,7 +40,7 @@ pub(super) struct Arrival<'a> {
 
 impl Lifecycle {
     /// Lets in whom `claims` speak of, on the way to `app` or to our own pages. `id_token` is kept as a hint
-    /// for signing out at the provider.
+    /// for signing out at the provider, `refresh` for asking it again.
     ///
     /// A person without any role is not let in. One who is known is, even if nothing is left to them: the session
     /// says who is there, so that a page can say when and why access ended.
@@ -47,6 +48,7 @@ impl Lifecycle {
         &self,
         claims: &Claims,
         id_token: &SecretString,
+        refresh: Option<&Refreshable>,
         app: Option<&AppName>,
     ) -> Result<Admission, Error> {
         let mut tx = self.inner().begin().await?;
@@ -74,6 +76,9 @@ impl Lifecycle {
         let length = inner.session_for(after.iter().filter(|grant| grant.identity == identity), now);
         let (sign_in, token) = inner.begin_sign_in(&mut tx, user, identity, claims, id_token, length).await?;
 
+        if let Some(Refreshable { token, every }) = refresh {
+            tx.add_refresh(sign_in, token, now + *every).await?;
+        }
         let event = if after.iter().any(|grant| grant.is_live(now)) {
             tracing::info!(person = arrival.person(), cause, "signed in");
             Event::SignedIn { provider: claims.set().provider().clone(), sign_in, first: known.is_none() }

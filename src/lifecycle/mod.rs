@@ -18,6 +18,7 @@ mod login;
 mod logout;
 mod open;
 mod plan;
+mod refresh;
 mod refuse;
 mod renew;
 mod restore;

@@ -245,7 +245,7 @@ async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
     let values = values.as_object().unwrap().clone();
     let claims =
         Claims::supposed(ClaimSet::new("staff".parse().unwrap(), values, &GroupsSettings::default()));
-    let admission = place.lifecycle.login(&claims, &"".to_owned().into(), None).await.unwrap();
+    let admission = place.lifecycle.login(&claims, &"".to_owned().into(), None, None).await.unwrap();
     let Admission::Admitted { token, .. } = admission else { panic!("{admission:?}") };
     let session = async || place.store.session(&token_hash(&token)).await.unwrap().unwrap();
     let user = session().await.user;

@@ -81,8 +81,8 @@ async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
         Ok(vouched) => vouched,
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
-    let Vouched { claims, id_token } = vouched;
-    match deps.lifecycle.login(&claims, &id_token, way.app.as_ref()).await {
+    let Vouched { claims, id_token, refresh } = vouched;
+    match deps.lifecycle.login(&claims, &id_token, refresh.as_ref(), way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)

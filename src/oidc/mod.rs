@@ -13,10 +13,13 @@ mod attempt;
 mod callback;
 mod enter;
 mod initiate;
+mod refresh;
 mod round;
 mod sign_in;
 mod sign_out;
 mod wish;
+
+pub use refresh::{Refreshing, refresh};
 
 use crate::clock::Clock;
 use crate::host::{self, Pattern};

@@ -3,6 +3,7 @@
 
 use super::audit::{opening_purpose, vault_purpose};
 use super::instance::SIGNING_KEY;
+use super::refreshes::refresh_purpose;
 use super::sessions::id_token_purpose;
 use super::signing::signing_purpose;
 use super::{Error, Store};
@@ -23,7 +24,7 @@ struct Kind {
     purpose: fn(&str) -> Result<String, Error>,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind {
         find: "SELECT id, signing_key AS sealed FROM instance WHERE substr(signing_key, 1, 4) <> $1 LIMIT $2",
         write: "UPDATE instance SET signing_key = $2 WHERE id = $1 AND signing_key = $3",
@@ -44,6 +45,12 @@ const KINDS: [Kind; 5] = [
             WHERE id_token IS NOT NULL AND substr(id_token, 1, 4) <> $1 LIMIT $2",
         write: "UPDATE sign_ins SET id_token = $2 WHERE id = $1 AND id_token = $3",
         purpose: |id| Ok(id_token_purpose(id.parse().map_err(unreadable)?)),
+    },
+    Kind {
+        find: "SELECT sign_in || ' ' || serial AS id, token AS sealed FROM refreshes
+            WHERE substr(token, 1, 4) <> $1 LIMIT $2",
+        write: "UPDATE refreshes SET token = $2 WHERE sign_in || ' ' || serial = $1 AND token = $3",
+        purpose: |row| Ok(refresh_purpose(row)),
     },
     Kind {
         find: "SELECT id, opening AS sealed FROM events WHERE vault IS NULL AND substr(opening, 1, 4) <> $1 LIMIT $2",

@@ -30,6 +30,7 @@ mod policy_change;
 mod providers;
 mod provisioning;
 mod raw;
+mod refresh;
 mod reload;
 mod replicas;
 mod sign_in;

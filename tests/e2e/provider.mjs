@@ -7,10 +7,13 @@ import Provider from 'oidc-provider';
 
 const claims = { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] };
 
-/** A provider at `http://localhost:port` for one client, which may start and stop. `people` are claims by subject. */
+/**
+ * A provider at `http://localhost:port` for one client, which may start and stop. `people` are claims by subject; `alg` is
+ * what it signs with, `features` and `acrValues` are those of its library.
+ */
 export class Idp {
-  constructor({ port, client, people }) {
-    Object.assign(this, { port, client, people, issuer: `http://localhost:${port}` });
+  constructor({ port, client, people, alg = 'ES256', features = {}, acrValues = [] }) {
+    Object.assign(this, { port, client, people, alg, features, acrValues, issuer: `http://localhost:${port}` });
   }
 
   async start() {
@@ -32,18 +35,19 @@ export class Idp {
 
   /** Signs with a new key from now on, and publishes no other. Sessions go on. */
   async rotateKeys() {
-    const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-    const key = { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: crypto.randomUUID() };
+    const { privateKey } = await generateKeyPair(this.alg, { extractable: true });
+    const key = { ...(await exportJWK(privateKey)), alg: this.alg, use: 'sig', kid: crypto.randomUUID() };
     this.provider = new Provider(this.issuer, {
       claims,
       jwks: { keys: [key] },
-      clients: [{ ...this.client, id_token_signed_response_alg: 'ES256' }],
-      cookies: { keys: [this.client.client_secret] },
+      clients: [{ ...this.client, id_token_signed_response_alg: this.alg }],
+      acrValues: this.acrValues,
+      cookies: { keys: [this.client.client_secret ?? 'a-key-for-cookies'] },
       findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, ...this.people[sub] }) }),
       interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
       // Our own pages ask for no consent: everything that a client asks for is granted.
       loadExistingGrant: ({ oidc }) => this.#grant(oidc),
-      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource } },
+      features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource }, ...this.features },
       pkce: { required: () => true },
       ttl: { AccessToken: 600, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
     });
@@ -61,7 +65,9 @@ export class Idp {
     if (request.method === 'POST') {
       let form = '';
       for await (const chunk of request) form += chunk;
-      const login = { accountId: new URLSearchParams(form).get('sub') };
+      const { params } = await this.provider.interactionDetails(request, response);
+      // Whoever is asked for more proves it by the same button.
+      const login = { accountId: new URLSearchParams(form).get('sub'), acr: params.acr_values?.split(' ')[0] };
       return this.provider.interactionFinished(request, response, { login });
     }
     const { uid } = await this.provider.interactionDetails(request, response);

@@ -8,6 +8,7 @@ mod authorize;
 mod credential;
 mod http;
 mod known;
+mod logout;
 mod metadata;
 mod refresh;
 mod settings;
@@ -15,6 +16,7 @@ mod tokens;
 mod userinfo;
 
 pub use authorize::{Ask, Attempt};
+pub use logout::Leaving;
 pub use refresh::{Refreshable, Renewed};
 pub use settings::{Audience, ClientSettings, Method, ResponseMode, Settings, Wrong};
 
@@ -50,8 +52,8 @@ pub enum Error {
 pub struct Vouched {
     /// Who they are.
     pub claims: Claims,
-    /// The ID token itself: a hint for signing out at the provider.
-    pub id_token: SecretString,
+    /// The ID token itself: a hint for signing out at the provider, where people are sent there for that.
+    pub id_token: Option<SecretString>,
     /// By what it can be asked again, where it is to be.
     pub refresh: Option<Refreshable>,
 }
@@ -167,21 +169,8 @@ impl Issuer {
         let claims = self.complete(claims, &known, &tokens.access_token).await?;
         let refresh = tokens.refresh_token.zip(self.refreshes_every());
         let refresh = refresh.map(|(token, every)| Refreshable { token, every });
+        let id_token = Some(id_token).filter(|_| self.settings.end_session);
         Ok(Vouched { claims, id_token, refresh })
-    }
-
-    /// Where to send a person who signs out here, so that they sign out there, too; `None` where the provider has
-    /// no such place or cannot be asked (RP-Initiated Logout 1.0).
-    pub async fn sign_out(&self, id_token: Option<&SecretString>, back: &Url) -> Option<Url> {
-        let known = self.known().await.ok()?;
-        let mut url = known.metadata.end_session_endpoint.clone()?;
-        url.query_pairs_mut()
-            .append_pair("client_id", &self.settings.client.id)
-            .append_pair("post_logout_redirect_uri", back.as_str());
-        if let Some(id_token) = id_token {
-            url.query_pairs_mut().append_pair("id_token_hint", id_token.expose_secret());
-        }
-        Some(url)
     }
 
     fn source(&self) -> Source<'_> {

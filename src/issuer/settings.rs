@@ -40,6 +40,9 @@ pub struct Settings {
     /// it, it is done anyway.
     #[serde(default)]
     pub pushed_requests: bool,
+    /// Whether who signs out here is sent on to sign out there, too, where it has a place for that.
+    #[serde(default = "yes")]
+    pub end_session: bool,
     /// How often it is asked again about those who are signed in, where it gives a refresh token; never unless said.
     pub refresh: Option<Span>,
     /// Where claims may be fetched that the provider refers to, beside the provider itself: origins.
@@ -121,6 +124,10 @@ impl Wrong {
     pub(super) fn new(at: &'static [&'static str], message: impl Into<String>, hint: &'static str) -> Self {
         Self { at, message: message.into(), hint }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_scopes() -> Vec<String> {

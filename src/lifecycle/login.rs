@@ -40,14 +40,14 @@ pub(super) struct Arrival<'a> {
 
 impl Lifecycle {
     /// Lets in whom `claims` speak of, on the way to `app` or to our own pages. `id_token` is kept as a hint
-    /// for signing out at the provider, `refresh` for asking it again.
+    /// for signing out at the provider, where there is one, `refresh` for asking it again.
     ///
     /// A person without any role is not let in. One who is known is, even if nothing is left to them: the session
     /// says who is there, so that a page can say when and why access ended.
     pub async fn login(
         &self,
         claims: &Claims,
-        id_token: &SecretString,
+        id_token: Option<&SecretString>,
         refresh: Option<&Refreshable>,
         app: Option<&AppName>,
     ) -> Result<Admission, Error> {
@@ -110,14 +110,14 @@ impl Inner {
         user: UserId,
         identity: IdentityId,
         claims: &Claims,
-        id_token: &SecretString,
+        id_token: Option<&SecretString>,
         length: SignedDuration,
     ) -> Result<(SignInId, String), Error> {
         let sign_in = SignIn {
             id: SignInId::random(),
             identity,
             sid: claims.sid().map(str::to_owned),
-            id_token: id_token.clone(),
+            id_token: id_token.cloned(),
             strength: Strength::of(claims.set(), tx.now()),
             until: tx.now().checked_add(length).unwrap_or(tx.now()),
         };

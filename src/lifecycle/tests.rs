@@ -78,7 +78,7 @@ impl Place {
         tx.save_grant(user, &grant, Some("a policy")).await.unwrap();
         let id = crate::names::SignInId::random();
         let until = tx.now() + DAY * 400;
-        let id_token = "".to_owned().into();
+        let id_token = None;
         let sign_in = SignIn { id, identity, sid: None, id_token, strength: Default::default(), until };
         tx.add_sign_in(user, &sign_in).await.unwrap();
         tx.add_session(id, "wiki.example.com", &token_hash(TOKEN)).await.unwrap();
@@ -245,7 +245,7 @@ async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
     let values = values.as_object().unwrap().clone();
     let claims =
         Claims::supposed(ClaimSet::new("staff".parse().unwrap(), values, &GroupsSettings::default()));
-    let admission = place.lifecycle.login(&claims, &"".to_owned().into(), None, None).await.unwrap();
+    let admission = place.lifecycle.login(&claims, None, None, None).await.unwrap();
     let Admission::Admitted { token, .. } = admission else { panic!("{admission:?}") };
     let session = async || place.store.session(&token_hash(&token)).await.unwrap().unwrap();
     let user = session().await.user;

@@ -82,7 +82,7 @@ async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
     let Vouched { claims, id_token, refresh } = vouched;
-    match deps.lifecycle.login(&claims, &id_token, refresh.as_ref(), way.app.as_ref()).await {
+    match deps.lifecycle.login(&claims, id_token.as_ref(), refresh.as_ref(), way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)

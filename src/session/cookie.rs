@@ -33,6 +33,11 @@ impl Cookie {
         Self { name: if secure { "__Host-guestpass-round" } else { "guestpass-round" }, secure }
     }
 
+    /// The cookie that knows again who comes back from signing out at the provider.
+    pub const fn leaving(secure: bool) -> Self {
+        Self { name: if secure { "__Host-guestpass-leaving" } else { "guestpass-leaving" }, secure }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         self.name

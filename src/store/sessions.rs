@@ -35,8 +35,8 @@ pub struct SignIn {
     pub identity: IdentityId,
     /// The provider's own session.
     pub sid: Option<String>,
-    /// The ID token: a hint for signing out at the provider. Kept sealed.
-    pub id_token: SecretString,
+    /// The ID token: a hint for signing out at the provider, where people are sent there for that. Kept sealed.
+    pub id_token: Option<SecretString>,
     /// How strongly the person signed in.
     pub strength: Strength,
     /// When it ends by itself.
@@ -67,8 +67,9 @@ pub(super) fn id_token_purpose(id: SignInId) -> String {
 impl Tx {
     /// Writes a sign-in down.
     pub async fn add_sign_in(&mut self, user: UserId, sign_in: &SignIn) -> Result<(), Error> {
-        let id_token = sign_in.id_token.expose_secret().as_bytes();
-        let id_token = self.store.sealer().seal(&id_token_purpose(sign_in.id), id_token)?;
+        let (sealer, purpose) = (self.store.sealer(), id_token_purpose(sign_in.id));
+        let seal = |token: &SecretString| sealer.seal(&purpose, token.expose_secret().as_bytes());
+        let id_token = sign_in.id_token.as_ref().map(seal).transpose()?;
         let Strength { acr, amr, auth_time } = &sign_in.strength;
         query(
             "INSERT INTO sign_ins (id, identity, sid, id_token, created, until, acr, amr, auth_time)

@@ -7,4 +7,5 @@ mod elsewhere;
 mod form_post;
 mod id_token;
 mod keys;
+mod sign_out;
 mod userinfo;

@@ -51,6 +51,8 @@ pub(crate) struct Play {
     pub(crate) aggregates: bool,
     /// What the browser brings back.
     pub(crate) answer: Change,
+    /// The same from signing out.
+    pub(crate) goodbye: Change,
     /// Whether it has another key by the time it signs.
     pub(crate) rotates: bool,
 }
@@ -88,6 +90,7 @@ impl Default for Play {
             elsewhere: as_it_is,
             aggregates: false,
             answer: as_it_is,
+            goodbye: as_it_is,
             rotates: false,
         }
     }
@@ -213,6 +216,7 @@ impl Hostile {
                 }
                 axum::Json(claims).into_response()
             }
+            "/end-session" => goodbye(&state, &query),
             "/claims" => self.elsewhere(&state).into_response(),
             "/v1.0/users/carla-in-entra/getMemberGroups" => {
                 axum::Json(json!({ "value": ["other", "guests"] })).into_response()
@@ -310,6 +314,17 @@ impl Hostile {
         (state.play.tokens)(&mut tokens);
         axum::Json(tokens).into_response()
     }
+}
+
+/// Sends somebody who has signed out back.
+fn goodbye(state: &State, query: &HashMap<String, String>) -> Response {
+    let mut answer = json!({ "state": query.get("state") });
+    (state.play.goodbye)(&mut answer);
+    let mut back = url::Url::parse(&query["post_logout_redirect_uri"]).unwrap();
+    if let Some(state) = answer["state"].as_str() {
+        back.query_pairs_mut().append_pair("state", state);
+    }
+    Redirect::to(back.as_str()).into_response()
 }
 
 fn es256(kid: &str) -> (EncodingKey, Value) {

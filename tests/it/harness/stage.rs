@@ -17,13 +17,13 @@ impl Stage {
         Self::with("", "").await
     }
 
-    /// The same, with `to` in place of `from` in the configuration.
+    /// The same, with `to` in place of `from` in the configuration; in it PROVIDER is the provider's address.
     pub(crate) async fn with(from: &str, to: &str) -> Self {
         let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
         let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
         site.provider.becomes(provider.router());
         if !from.is_empty() {
-            site.change("guestpass.yaml", from, to);
+            site.change("guestpass.yaml", from, &to.replace("PROVIDER", &site.provider_url));
         }
         Self { house: House::of(site).await, provider }
     }
@@ -31,6 +31,24 @@ impl Stage {
     /// Somebody goes to an app in a browser of their own, and on as far as it goes.
     pub(crate) async fn signs_in(&self) -> Reply {
         Hand::new().follow(&self.house.echo_url, "nowhere").await.1
+    }
+
+    /// A browser that is signed in with `play` and sees the app.
+    pub(crate) async fn guest(&self, play: Play) -> Hand {
+        self.provider.plays(play);
+        let mut hand = Hand::new();
+        let (_, reply) = hand.follow(&self.house.echo_url, "nowhere").await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        self.provider.plays(Play::default());
+        hand
+    }
+
+    /// What a script in that browser gets from the app: 200, or 401 if nobody is signed in there any more.
+    pub(crate) async fn knocks(&self, like: &Hand) -> u16 {
+        let mut hand = Hand::new();
+        hand.cookies = like.cookies.clone();
+        hand.headers.clear();
+        hand.get(&self.house.echo_url).await.status
     }
 
     /// The sign-in passes, with `play`.
@@ -49,12 +67,15 @@ impl Stage {
         let reply = self.signs_in().await;
         assert_eq!(reply.status, 403, "{what} passes: {}", reply.text);
         assert!(reply.text.contains(reason), "{what}: {}", reply.text);
-        // What becomes of accounts is recorded when it is seen.
+        assert_eq!(self.last().await, format!("sign_in_refused echo {reason}"), "{what}");
+        self.later();
+    }
+
+    /// What was recorded last, but for what becomes of accounts: that is recorded when it is seen.
+    pub(crate) async fn last(&self) -> String {
         let mut record = self.house.record().await;
         record.retain(|event| !event.starts_with("account"));
-        let last = record.pop();
-        assert_eq!(last, Some(format!("sign_in_refused echo {reason}")), "{what}");
-        self.later();
+        record.pop().unwrap()
     }
 
     /// So much later that what the provider publishes is read anew.

@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::provision::{self, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
-use crate::{admin, oidc, operations};
+use crate::{admin, oidc, operations, signals};
 use anyhow::Context;
 use fixed::Fixed;
 use futures_util::future::BoxFuture;
@@ -125,6 +125,7 @@ impl App {
             clock: clock.clone(),
             admin: deps,
             calls,
+            signals: signals::Counts::new(&metrics),
         };
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;

@@ -41,6 +41,7 @@ pub mod oidc;
 pub mod operations;
 pub mod portal;
 pub mod provision;
+pub mod signals;
 
 // Roof: assembly.
 pub mod app;

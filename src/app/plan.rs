@@ -11,7 +11,7 @@ use crate::provision::connectors;
 use crate::provision::{Budget, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
-use crate::{admin, oidc, portal};
+use crate::{admin, oidc, portal, signals};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub(super) struct Standing {
     pub(super) clock: Clock,
     pub(super) admin: admin::Deps,
     pub(super) calls: admin::Calls,
+    pub(super) signals: signals::Counts,
 }
 
 /// The providers by name.
@@ -43,7 +44,7 @@ impl Standing {
         issuers: Issuers,
         session: SignedDuration,
     ) -> anyhow::Result<Plan> {
-        let Self { url, store, lifecycle, sessions, clock, admin, calls } = self;
+        let Self { url, store, lifecycle, sessions, clock, admin, calls, signals: counts } = self;
         let secure = url.scheme() == "https";
         let routes = Routes::new(url.clone(), apps.values().cloned())?;
         store.keep_strength(apps.values().any(|app| app.asks_strength()));
@@ -59,6 +60,16 @@ impl Standing {
             keys: store.signing_keys().clone(),
             clock: clock.clone(),
         })
+        .merge(signals::router(signals::Deps {
+            issuers: issuers.clone(),
+            lifecycle: lifecycle.clone(),
+            sessions: sessions.clone(),
+            store: store.clone(),
+            own_host: oidc::own_host(url),
+            secure,
+            counts: counts.clone(),
+            clock: clock.clone(),
+        }))
         .merge(oidc::router(oidc::Deps {
             url: url.clone(),
             apps: apps.iter().map(|(name, app)| (name.clone(), door(app))).collect(),

@@ -31,6 +31,14 @@ pub enum Event {
     SignedOut { sign_in: SignInId },
     /// A sign-in was ended by somebody else.
     SessionRevoked { sign_in: SignInId },
+    /// A provider said that something is over, or else happened, there: these sign-ins ended for it, and these grants.
+    ProviderSignalled {
+        provider: ProviderName,
+        signal: String,
+        sign_ins: Vec<SignInId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        grants: Vec<GrantId>,
+    },
     /// Time ran out for these grants.
     AccessEnded { grants: Vec<GrantId> },
     /// The time for which these accounts are kept after the end is over: they are to be deleted.

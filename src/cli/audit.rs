@@ -56,7 +56,8 @@ fn actor(row: &Value) -> String {
 
 /// What an event is about, in the order in which it is best read.
 fn about(what: &Value) -> String {
-    let telling = ["app", "target", "token", "call", "refused", "role", "reason", "reference", "until"];
+    let telling =
+        ["app", "target", "token", "signal", "call", "refused", "role", "reason", "reference", "until"];
     let facts = telling.iter().filter_map(|name| what[*name].as_str().map(str::to_owned));
     facts.chain(changes(what)).collect::<Vec<_>>().join(" ")
 }

@@ -20,6 +20,32 @@ pub(super) struct Trust<'a> {
     pub(super) keys: &'a KeySet,
     /// How.
     pub(super) algorithms: &'a [Algorithm],
+    /// What it may say that it is.
+    pub(super) types: Types,
+}
+
+/// What a token may say of its purpose (`typ`; RFC 8725, section 3.11): so none stands in for another.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Types {
+    /// Nothing, or that it is a token.
+    Any,
+    /// The same, or this.
+    Or(&'static str),
+}
+
+impl Types {
+    fn take(self, said: Option<&str>) -> bool {
+        let is = |name: &str| {
+            // RFC 7515, section 4.1.9.
+            said.is_some_and(|said| {
+                said.strip_prefix("application/").unwrap_or(said).eq_ignore_ascii_case(name)
+            })
+        };
+        match self {
+            Self::Any => said.is_none() || is("jwt"),
+            Self::Or(name) => said.is_none() || is("jwt") || is(name),
+        }
+    }
 }
 
 /// A token whose signature has been checked, and nothing else of it.
@@ -56,9 +82,9 @@ impl Trust<'_> {
         };
         let header: Header = serde_json::from_slice(&decode(header)?)
             .map_err(|error| self.invalid(format!("its header cannot be read: {error}")))?;
-        // A token of another purpose says so (RFC 8725, section 3.11): an access token, a logout token.
-        if let Some(typ) = header.typ.as_ref().filter(|typ| !typ.eq_ignore_ascii_case("jwt")) {
-            return Err(self.invalid(format!("it is of type \"{typ}\"")));
+        if !self.types.take(header.typ.as_deref()) {
+            let typ = header.typ.map_or("no type".to_owned(), |typ| format!("type \"{typ}\""));
+            return Err(self.invalid(format!("it is of {typ}")));
         }
         if header.crit.is_some() {
             return Err(self.invalid("it asks for something that we do not know (crit)"));

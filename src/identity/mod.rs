@@ -7,13 +7,17 @@ mod client_key;
 mod jws;
 mod key_set;
 mod keys;
+mod logout_token;
 mod signing;
 mod verify;
+mod whose;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent, date};
 pub use client_key::{ClientKey, NotAKey};
 pub use key_set::KeySet;
 pub use keys::{KeyError, SigningKey};
+pub use logout_token::LogoutToken;
 pub use signing::{PUBLISHED, SigningKeys, Stand, Turn};
-pub use verify::{Expected, Occasion, Unverified, verify_claims};
+pub use verify::{Expected, LEEWAY, Occasion, Unverified, verify_claims};
+pub use whose::{Effect, Named, Whose};

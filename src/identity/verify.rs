@@ -2,14 +2,14 @@
 
 use super::algorithm::Algorithm;
 use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, date};
-use super::jws::{Signed, Trust};
+use super::jws::{Signed, Trust, Types};
 use super::key_set::KeySet;
 use crate::names::ProviderName;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 /// How far ahead of ours a provider's clock may be.
-const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
+pub const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The longest subject, in bytes (OpenID Connect Core, section 2).
 const LONGEST_SUBJECT: usize = 255;
@@ -58,12 +58,12 @@ pub enum Unverified {
 }
 
 impl Expected<'_> {
-    fn trust<'a>(&'a self, what: &'static str, keys: &'a KeySet) -> Trust<'a> {
-        Trust { what, keys, algorithms: self.algorithms }
+    pub(super) fn trust<'a>(&'a self, what: &'static str, keys: &'a KeySet) -> Trust<'a> {
+        Trust { what, keys, algorithms: self.algorithms, types: Types::Any }
     }
 
     /// Checks what every token of the provider says of itself: issuer, audience, `azp`, and when it is good.
-    fn check(
+    pub(super) fn check(
         &self,
         trust: &Trust<'_>,
         claims: &Map<String, Value>,
@@ -187,11 +187,8 @@ impl Claims {
                 return Err(trust.invalid(format!("its person was last asked at {since} (auth_time)")));
             }
         }
-        let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
-        if sub.is_empty() || sub.len() > LONGEST_SUBJECT || sub.contains(char::is_control) {
-            return Err(trust.invalid("it names nobody (sub)"));
-        }
-        let subject = Subject { issuer: expected.issuer.to_owned(), sub: sub.to_owned() };
+        let sub = named(claims.get("sub")).ok_or_else(|| trust.invalid("it names nobody (sub)"))?;
+        let subject = Subject { issuer: expected.issuer.to_owned(), sub };
         Ok(Self::vouched(subject, ClaimSet::new(expected.provider.clone(), claims, expected.groups)))
     }
 
@@ -209,6 +206,13 @@ impl Claims {
         }
         Ok(self.with(userinfo, groups))
     }
+}
+
+/// A subject or a session, as a provider names it.
+pub(super) fn named(value: Option<&Value>) -> Option<String> {
+    let name = value?.as_str()?;
+    let fits = !name.is_empty() && name.len() <= LONGEST_SUBJECT && !name.contains(char::is_control);
+    fits.then(|| name.to_owned())
 }
 
 /// The claims of a token that is no ID token and is signed by the provider all the same: userinfo (OpenID Connect Core,

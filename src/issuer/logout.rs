@@ -1,6 +1,7 @@
-//! Signing out at a provider.
+//! Signing out at a provider, and its word that somebody has.
 
-use super::Issuer;
+use super::{Error, Issuer};
+use crate::identity::{KeySet, LogoutToken};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -44,5 +45,21 @@ impl Issuer {
             return None;
         }
         self.known().await.ok()?.metadata.end_session_endpoint.clone()
+    }
+
+    /// What a logout token says, if it is to be believed.
+    ///
+    /// # Errors
+    /// [`Error::Unverified`] where it is not; [`Error::Unavailable`] where that cannot be told, since the provider's keys
+    /// cannot be read.
+    pub async fn logout_token(&self, token: &str) -> Result<LogoutToken, Error> {
+        let known = self.known().await?;
+        let (expected, now) = (self.expected(&known), self.clock.now());
+        self.by_keys(&known, |keys: &KeySet| LogoutToken::verify(token, keys, &expected, now)).await
+    }
+
+    /// From where its pages come.
+    pub fn origin(&self) -> String {
+        self.settings.issuer.origin().ascii_serialization()
     }
 }

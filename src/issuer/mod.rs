@@ -130,7 +130,12 @@ impl Issuer {
 
     /// Whether it is the issuer `iss`. A slash at the end is one that the URL type adds.
     pub fn is_named(&self, iss: &str) -> bool {
-        iss.trim_end_matches('/') == self.settings.issuer.as_str().trim_end_matches('/')
+        iss.trim_end_matches('/') == self.issuer()
+    }
+
+    /// Its issuer, without a slash at the end.
+    pub fn issuer(&self) -> &str {
+        self.settings.issuer.as_str().trim_end_matches('/')
     }
 
     /// From an answer to claims: who says it, the token request, the verified ID token, and what else is said of them.

@@ -1,14 +1,26 @@
-//! A sign-in ends: by the person themselves, or by an operator.
+//! A sign-in ends: by the person themselves, by their provider in their own browser, or by an operator.
 
 use super::{Error, Lifecycle, Order};
 use crate::audit::{Actor, Entry, Event};
-use crate::names::SignInId;
+use crate::names::{ProviderName, SignInId};
 use serde_json::json;
 
 impl Lifecycle {
     /// The person signs out: every session of this sign-in is over, on every host.
     pub async fn logout(&self, sign_in: SignInId) -> Result<(), Error> {
         self.end_sign_in(sign_in, Event::SignedOut { sign_in }, Actor::Person, "sign_out").await
+    }
+
+    /// The provider says in the person's own browser that they have signed out there: the same.
+    pub async fn logout_there(&self, sign_in: SignInId, provider: &ProviderName) -> Result<(), Error> {
+        let signal = "front-channel-logout";
+        let event = Event::ProviderSignalled {
+            provider: provider.clone(),
+            signal: signal.to_owned(),
+            sign_ins: vec![sign_in],
+            grants: Vec::new(),
+        };
+        self.end_sign_in(sign_in, event, Actor::Provider, signal).await
     }
 
     /// An operator ends a sign-in.

@@ -26,6 +26,7 @@ mod retry;
 mod revise;
 mod revoke;
 mod rotate;
+mod signal;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -37,6 +38,7 @@ pub use login::Admission;
 pub use plan::{Plan, Planned};
 pub use refuse::Refused;
 pub use revise::run as revise;
+pub use signal::{Heard, Signal};
 pub use tokens::Issued;
 pub use uses::run as count_uses;
 

@@ -33,6 +33,7 @@ mod sessions;
 mod shared;
 mod shelf;
 mod shown;
+mod signals;
 mod signing;
 mod tables;
 #[cfg(test)]

@@ -295,6 +295,15 @@ impl Store {
         Ok(String::from_utf8(token).ok().map(SecretString::from))
     }
 
+    /// The session at the provider (`sid`) that a sign-in hangs on, where that has named one.
+    pub async fn sid(&self, id: SignInId) -> Result<Option<String>, Error> {
+        let row = query("SELECT sid FROM sign_ins WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.0.reader)
+            .await?;
+        Ok(row.map(|row| row.try_get("sid")).transpose()?.flatten())
+    }
+
     /// The sign-ins that were live at `now` or ended in the day before, newest first: those after `after`, at most `limit`.
     pub async fn session_rows(
         &self,

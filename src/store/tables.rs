@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 9] = [
+const SQLITE: [Version; 10] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
@@ -18,16 +18,18 @@ const SQLITE: [Version; 9] = [
     (7, "signing", include_str!("migrations/0007_signing.sqlite.sql")),
     (8, "tokens", include_str!("migrations/0008_tokens.sqlite.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.sqlite.sql")),
+    (10, "signals", include_str!("migrations/0010_signals.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 6] = [
+const POSTGRES: [Version; 7] = [
     (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
     (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
     (6, "adopting", include_str!("migrations/0006_adopting.postgres.sql")),
     (7, "signing", include_str!("migrations/0007_signing.postgres.sql")),
     (8, "tokens", include_str!("migrations/0008_tokens.postgres.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.postgres.sql")),
+    (10, "signals", include_str!("migrations/0010_signals.postgres.sql")),
 ];
 
 /// Brings a store up to date.

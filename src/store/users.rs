@@ -62,6 +62,17 @@ macro_rules! identity {
 pub(super) const IDENTITIES_BETWEEN: &str =
     identity!(" WHERE identities.owner BETWEEN $1 AND $2 ORDER BY identities.id");
 
+/// The identities that an issuer calls so, which may end in a slash.
+pub(super) const IDENTITIES_BY_SUB: &str = identity!(
+    " WHERE identities.issuer IN ($1, $1 || '/') AND identities.subject = $2 ORDER BY identities.owner, identities.id"
+);
+
+/// The same by their verified addresses.
+pub(super) const IDENTITIES_BY_EMAIL: &str = identity!(
+    " WHERE identities.issuer IN ($1, $1 || '/') AND lower(identities.email) = lower($2)
+      ORDER BY identities.owner, identities.id"
+);
+
 pub(super) fn identity(row: &AnyRow) -> Result<Identity, Error> {
     Ok(Identity {
         id: parsed(row, "id")?,

@@ -4,6 +4,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
+import { ask } from './helpers.mjs';
 
 const claims = { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] };
 
@@ -47,6 +48,7 @@ export class Idp {
       interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
       // Our own pages ask for no consent: everything that a client asks for is granted.
       loadExistingGrant: ({ oidc }) => this.#grant(oidc),
+      fetch: direct,
       features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource }, ...this.features },
       pkce: { required: () => true },
       ttl: { AccessToken: 600, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
@@ -75,6 +77,12 @@ export class Idp {
     response.setHeader('content-type', 'text/html');
     return response.end(`<h1>Who are you?</h1><form method="post" action="/interaction/${uid}">${buttons.join('')}</form>`);
   }
+}
+
+/** What the provider asks directly: its own way refuses loopback, which is all there is here. */
+async function direct(url, { method, headers, body }) {
+  const { status, text } = await ask(url, { method, headers: Object.fromEntries(new Headers(headers)), body: `${body}` });
+  return new Response(text || null, { status });
 }
 
 function logoutSource(ctx, form) {

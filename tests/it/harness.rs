@@ -17,7 +17,7 @@ pub(crate) use counterpart::{Counterpart, Mood, next, reserve};
 pub(crate) use database::Deed;
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::{Hand, Reply as Answered};
-pub(crate) use hostile::{Heard, Hostile, Play, Signs};
+pub(crate) use hostile::{Change, Heard, Hostile, Play, Signs};
 pub(crate) use process::{Process, guestpass, guestpass_with};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
@@ -223,7 +223,9 @@ fn in_a_line(what: &Value) -> String {
         let group = change["group"].as_str().map(|group| format!(":{group}")).unwrap_or_default();
         words.push(format!("{}{group}", change["change"].as_str().unwrap()));
     }
-    words.extend(["app", "role", "reason"].iter().filter_map(|name| what[*name].as_str().map(str::to_owned)));
+    words.extend(
+        ["app", "role", "reason", "signal"].iter().filter_map(|name| what[*name].as_str().map(str::to_owned)),
+    );
     words
         .extend(["first", "stuck"].iter().filter(|name| what[**name] == true).map(|name| (*name).to_owned()));
     words.join(" ")

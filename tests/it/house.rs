@@ -28,7 +28,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),
     ("the second floor", &["lifecycle", "session"]),
-    ("the third floor", &["gateway", "oidc", "portal", "admin", "operations", "provision"]),
+    ("the third floor", &["gateway", "oidc", "portal", "admin", "operations", "provision", "signals"]),
     ("the roof", &["config", "app", "cli", "demo"]),
 ];
 const WALLS: usize = 0;

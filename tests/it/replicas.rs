@@ -1,7 +1,7 @@
 //! Several gateways on one PostgreSQL database: what one ends all end, and none is missed. Played where
 //! `GUESTPASS_TEST_STORE` names one: `./scripts/with-postgres cargo test --test it`.
 
-use crate::harness::{ADA, CARLA, Flow, Hand, Process, Site, soon};
+use crate::harness::{ADA, CARLA, Flow, Hand, Hostile, Play, Process, Site, soon};
 use futures_util::future::join_all;
 use guestpass::clock::Clock;
 use http::Method;
@@ -66,6 +66,43 @@ async fn what_one_replica_ends_is_over_at_the_other_at_once() {
         operator.orders("/people/c-17@demo/restore", json!({})).await;
         assert_eq!(knocks(&site, second.front, &cookies).await.0, 401, "a session that was ended stays so");
     }
+    assert_eq!((first.stop().await, second.process.stop().await), (0, 0));
+}
+
+#[tokio::test]
+async fn what_a_provider_says_to_one_replica_counts_at_both_and_once() {
+    let Some(site) = shared().await else { return };
+    let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
+    site.provider.becomes(provider.router());
+    provider.plays(Play { claims: |claims| claims["sid"] = "there".into(), ..Play::default() });
+    let (first, second) = (Process::serve(&site).await, site.replica().await);
+    let mut hand = Hand::new();
+    hand.follow(&site.notes_url, "nowhere").await;
+    let cookies = hand.cookies_at(&site.notes_url).iter().map(|(name, value)| format!("{name}={value}"));
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    for front in [site.front, second.front] {
+        soon(|| async { (knocks(&site, front, &cookies).await.0 == 200).then_some(()) }).await;
+    }
+    let now = site.clock.now().as_second();
+    let claims = json!({
+        "iss": site.provider_url, "aud": "guestpass", "iat": now, "exp": now + 120, "jti": "once", "sid": "there",
+        "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+    });
+    let token = provider.says(Some("logout+jwt"), &claims);
+    let says = async |front: SocketAddr| {
+        let host = site.access_url.strip_prefix("http://").unwrap();
+        let address = format!("http://{front}/sign-out/back-channel/demo");
+        let request = reqwest::Client::new().post(address).header("host", host);
+        request.form(&[("logout_token", &token)]).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(says(second.front).await, 200);
+    let ended = Instant::now();
+    for front in [site.front, second.front] {
+        while knocks(&site, front, &cookies).await.0 == 200 {
+            assert!(ended.elapsed() < AT_ONCE, "still in at {front}");
+        }
+    }
+    assert_eq!(says(site.front).await, 400, "the other has heard it");
     assert_eq!((first.stop().await, second.process.stop().await), (0, 0));
 }
 

@@ -2,9 +2,11 @@
 //! `docs/conformance.md` says which case stands for which module. Each case proves first that the plain sign-in passes, for
 //! a refusal alone shows nothing.
 
+mod back_channel;
 mod client;
 mod elsewhere;
 mod form_post;
+mod front_channel;
 mod id_token;
 mod keys;
 mod sign_out;

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// What is made of something before it is sent.
-type Change = fn(&mut Value);
+pub(crate) type Change = fn(&mut Value);
 
 /// How it behaves. What is not said is as it should be.
 #[derive(Clone)]
@@ -167,6 +167,13 @@ impl Hostile {
     /// Tells clients that show a certificate to come to `address`.
     pub(crate) fn speaks_at(&self, address: &str) {
         self.0.state.lock().unwrap().alias = Some(address.to_owned());
+    }
+
+    /// `claims` as a token of this type, signed as the play has it.
+    pub(crate) fn says(&self, typ: Option<&str>, claims: &Value) -> String {
+        let state = self.0.state.lock().unwrap();
+        let kid = state.es256.1["kid"].clone();
+        sign(&state, &self.0.secret, json!({ "kid": kid, "typ": typ }), claims)
     }
 
     /// What was asked of it directly at `path`, oldest first.

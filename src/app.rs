@@ -89,8 +89,7 @@ impl App {
         let none = BTreeMap::new();
         let targets = watch::Sender::new(targets(&store, &clock, &config.targets, &none, &Targets::new())?);
         condition::tell(&metrics, &targets.subscribe(), &clock);
-        let led = led(lifecycle.clone(), store.clone(), clock.clone(), targets.subscribe());
-        tasks.spawn(store.clone().lead(led, stop.clone()));
+        let signals = signals::Counts::new(&metrics);
 
         let (reloads, wishes) = mpsc::channel(WISHES);
         let (inquiries, asked) = mpsc::channel(WISHES);
@@ -125,7 +124,7 @@ impl App {
             clock: clock.clone(),
             admin: deps,
             calls,
-            signals: signals::Counts::new(&metrics),
+            signals: signals.clone(),
         };
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
@@ -137,6 +136,14 @@ impl App {
             clock: clock.clone(),
         };
         tasks.spawn(oidc::refresh(refreshing, stop.clone()));
+        let polling = signals::Polling {
+            issuers: asked.subscribe(),
+            lifecycle: standing.lifecycle.clone(),
+            counts: signals,
+            clock: clock.clone(),
+        };
+        let led = led(standing.lifecycle.clone(), store.clone(), clock.clone(), targets.subscribe(), polling);
+        tasks.spawn(store.clone().lead(led, stop.clone()));
         let assertions = Assertions::new(plan.routes.url(), store.signing_keys().clone());
         let live = Arc::new(Live::new(plan));
         tasks.spawn(gateway::upstream::check(config.upstreams.clone(), stop.clone()));
@@ -224,18 +231,20 @@ impl App {
     }
 }
 
-/// What one replica does for all: ends, what another policy takes, and accounts.
+/// What one replica does for all: ends, what another policy takes, accounts, and signals that are asked for.
 fn led(
     lifecycle: Lifecycle,
     store: Store,
     clock: Clock,
     targets: watch::Receiver<Targets>,
+    polling: signals::Polling,
 ) -> impl Fn(CancellationToken) -> BoxFuture<'static, ()> {
     move |stop| {
         let mut tasks = JoinSet::new();
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
         tasks.spawn(provision::run(store.clone(), clock.clone(), targets.clone(), stop.clone()));
+        tasks.spawn(signals::poll(polling.clone(), stop.clone()));
         tasks.spawn(store.clone().reseal(stop.clone()));
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop));
         Box::pin(async move { while tasks.join_next().await.is_some() {} })

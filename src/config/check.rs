@@ -182,6 +182,15 @@ fn check_providers(providers: &BTreeMap<ProviderName, issuer::Settings>, tell: &
         for source in &provider.claim_sources {
             check_url(source, &[&here[..], &["claim-sources"]].concat(), tell);
         }
+        if let Some(signals) = &provider.signals {
+            let addresses = [
+                (signals.issuer.as_ref(), &["signals", "issuer"][..]),
+                (signals.poll.as_ref().map(|poll| &poll.at), &["signals", "poll", "at"]),
+            ];
+            for (address, at) in addresses {
+                address.into_iter().for_each(|address| check_url(address, &[&here[..], at].concat(), tell));
+            }
+        }
         if provider.client.secret.as_ref().is_some_and(is_placeholder) {
             let hint = "the provider shows it where guestpass is registered";
             let at = [&here[..], &["client", "secret"]].concat();

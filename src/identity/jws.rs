@@ -31,6 +31,8 @@ pub(super) enum Types {
     Any,
     /// The same, or this.
     Or(&'static str),
+    /// This alone.
+    Named(&'static str),
 }
 
 impl Types {
@@ -44,6 +46,7 @@ impl Types {
         match self {
             Self::Any => said.is_none() || is("jwt"),
             Self::Or(name) => said.is_none() || is("jwt") || is(name),
+            Self::Named(name) => is(name),
         }
     }
 }

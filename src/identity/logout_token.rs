@@ -44,7 +44,7 @@ impl LogoutToken {
     }
 
     /// What signed claims say, whose issuer, audience and time have been checked.
-    fn read(claims: &Map<String, Value>) -> Result<Self, &'static str> {
+    pub(super) fn read(claims: &Map<String, Value>) -> Result<Self, &'static str> {
         if claims.contains_key("nonce") {
             return Err("it answers a question (nonce), and so is no logout token");
         }

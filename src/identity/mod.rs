@@ -8,9 +8,14 @@ mod jws;
 mod key_set;
 mod keys;
 mod logout_token;
+mod security_event;
 mod signing;
 mod verify;
 mod whose;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent, date};
@@ -18,6 +23,7 @@ pub use client_key::{ClientKey, NotAKey};
 pub use key_set::KeySet;
 pub use keys::{KeyError, SigningKey};
 pub use logout_token::LogoutToken;
+pub use security_event::{Doubt, SecurityEvent, Stream};
 pub use signing::{PUBLISHED, SigningKeys, Stand, Turn};
 pub use verify::{Expected, LEEWAY, Occasion, Unverified, verify_claims};
 pub use whose::{Effect, Named, Whose};

@@ -1,5 +1,6 @@
 //! What a provider publishes about itself (OpenID Connect Discovery 1.0, section 3), as far as we use it.
 
+use super::known::{Publication, Source};
 use serde::Deserialize;
 use url::Url;
 
@@ -45,23 +46,40 @@ pub(super) enum Doubt {
     Unencrypted(Url),
 }
 
-impl Metadata {
-    /// Where it is published.
-    pub(super) fn address(issuer: &Url) -> String {
+impl Publication for Metadata {
+    fn address(issuer: &Url) -> String {
         format!("{}/.well-known/openid-configuration", issuer.as_str().trim_end_matches('/'))
     }
 
-    /// The same, if it is that of `issuer`, and names no endpoint to which we would speak in the clear.
-    pub(super) fn of(self, issuer: &Url) -> Result<Self, Doubt> {
-        // Issuers are compared to the letter from here on; but a slash at the end is one that the URL type adds.
-        if self.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-            return Err(Doubt::OtherIssuer(issuer.clone(), self.issuer));
-        }
-        let clear = self.endpoints().find(|url| url.scheme() != "https" && url.scheme() != issuer.scheme());
-        match clear.cloned() {
-            Some(url) => Err(Doubt::Unencrypted(url)),
-            None => Ok(self),
-        }
+    fn of(self, source: &Source<'_>) -> Result<Self, Doubt> {
+        let metadata = self.of_issuer(source.issuer)?;
+        Ok(if source.certificate { metadata.with_certificate() } else { metadata })
+    }
+
+    fn keys_at(&self) -> &Url {
+        &self.jwks_uri
+    }
+}
+
+/// Checks that what is published by `published` is that of `issuer`, and names no endpoint to which we would speak in the
+/// clear.
+pub(super) fn is_of<'a>(
+    published: &str,
+    issuer: &Url,
+    mut endpoints: impl Iterator<Item = &'a Url>,
+) -> Result<(), Doubt> {
+    // Issuers are compared to the letter from here on; but a slash at the end is one that the URL type adds.
+    if published.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
+        return Err(Doubt::OtherIssuer(issuer.clone(), published.to_owned()));
+    }
+    let clear = endpoints.find(|url| url.scheme() != "https" && url.scheme() != issuer.scheme());
+    clear.map_or(Ok(()), |url| Err(Doubt::Unencrypted(url.clone())))
+}
+
+impl Metadata {
+    fn of_issuer(self, issuer: &Url) -> Result<Self, Doubt> {
+        is_of(&self.issuer, issuer, self.endpoints())?;
+        Ok(self)
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &Url> {
@@ -81,7 +99,7 @@ impl Metadata {
     }
 
     /// The same for a client that shows a certificate: its endpoints are the aliases, where there are some.
-    pub(super) fn with_certificate(mut self) -> Self {
+    fn with_certificate(mut self) -> Self {
         let aliases = std::mem::take(&mut self.mtls_endpoint_aliases);
         self.token_endpoint = aliases.token_endpoint.unwrap_or(self.token_endpoint);
         self.userinfo_endpoint = aliases.userinfo_endpoint.or(self.userinfo_endpoint);
@@ -109,7 +127,7 @@ mod tests {
 
     #[test]
     fn another_issuer_or_an_endpoint_in_the_clear_is_not_believed() {
-        let of = |more, issuer: &str| metadata(more).of(&issuer.parse().unwrap());
+        let of = |more, issuer: &str| metadata(more).of_issuer(&issuer.parse().unwrap());
         assert!(of(json!({}), "https://login.example.com").is_ok());
         assert!(of(json!({ "issuer": "https://login.example.com/" }), "https://login.example.com").is_ok());
         for other in

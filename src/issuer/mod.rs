@@ -13,12 +13,14 @@ mod metadata;
 mod refresh;
 mod settings;
 mod tokens;
+mod transmitter;
 mod userinfo;
 
 pub use authorize::{Ask, Attempt};
 pub use logout::Leaving;
 pub use refresh::{Refreshable, Renewed};
 pub use settings::{Audience, ClientSettings, Method, ResponseMode, Settings, Wrong};
+pub use transmitter::{NotReceived, Poll, Polled, Problem, Transmitter};
 
 use self::http::Http;
 use crate::causes::Causes;
@@ -78,6 +80,7 @@ pub struct Issuer {
     http: Http,
     clock: Clock,
     published: Published,
+    transmitter: Option<Transmitter>,
 }
 
 impl Issuer {
@@ -89,8 +92,9 @@ impl Issuer {
         let wrong = |wrong: Wrong| anyhow::anyhow!("{}", wrong.message);
         let credential = Credential::of(&settings.client).map_err(wrong)?;
         let http = Http::new(settings.authorities().map_err(wrong)?, credential.identity().cloned())?;
+        let transmitter = Transmitter::of(&name, &settings, &http, &clock);
         let (redirect, published) = (redirect.clone(), Published::default());
-        Ok(Self { name, settings, credential, redirect, http, clock, published })
+        Ok(Self { name, settings, credential, redirect, http, clock, published, transmitter })
     }
 
     /// The same provider with other `settings`. While its address stays, so does what it has published; who is on
@@ -103,6 +107,9 @@ impl Issuer {
         let shows = |issuer: &Self| issuer.credential.identity().is_some();
         if renewed.settings.issuer == self.settings.issuer && shows(&renewed) == shows(self) {
             renewed.published = self.published.clone();
+        }
+        if let (Some(renewed), Some(before)) = (&mut renewed.transmitter, &self.transmitter) {
+            renewed.goes_on_from(before);
         }
         Ok(renewed)
     }
@@ -136,6 +143,11 @@ impl Issuer {
     /// Its issuer, without a slash at the end.
     pub fn issuer(&self) -> &str {
         self.settings.issuer.as_str().trim_end_matches('/')
+    }
+
+    /// Who signals what happens to its people, where somebody does.
+    pub fn transmitter(&self) -> Option<&Transmitter> {
+        self.transmitter.as_ref()
     }
 
     /// From an answer to claims: who says it, the token request, the verified ID token, and what else is said of them.

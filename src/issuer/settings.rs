@@ -4,7 +4,7 @@ use super::credential::Credential;
 use crate::identity::{Algorithm, GroupsSettings};
 use crate::span::Span;
 use reqwest::Certificate;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
@@ -43,6 +43,8 @@ pub struct Settings {
     /// Whether who signs out here is sent on to sign out there, too, where it has a place for that.
     #[serde(default = "yes")]
     pub end_session: bool,
+    /// Who signals what happens to its people, and how we hear of it; nobody unless said.
+    pub signals: Option<SignalsSettings>,
     /// How often it is asked again about those who are signed in, where it gives a refresh token; never unless said.
     pub refresh: Option<Span>,
     /// Where claims may be fetched that the provider refers to, beside the provider itself: origins.
@@ -71,6 +73,36 @@ pub struct ClientSettings {
     /// For whom what that key signs is.
     #[serde(default)]
     pub audience: Audience,
+}
+
+/// A transmitter of signals (OpenID Shared Signals 1.0), and our stream there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SignalsSettings {
+    /// Its issuer; the provider's unless said. What it publishes is at `/.well-known/ssf-configuration`.
+    pub issuer: Option<Url>,
+    /// Who we are there, as its events say it.
+    pub audience: String,
+    /// What it shows us when it pushes events (RFC 8935); it may not unless said.
+    pub token: Option<SecretString>,
+    /// How it is asked for events (RFC 8936); not at all unless said.
+    pub poll: Option<PollSettings>,
+    /// Whether people may be named by their e-mail addresses.
+    #[serde(default)]
+    pub emails: bool,
+}
+
+/// How a transmitter is asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PollSettings {
+    /// Where.
+    pub at: Url,
+    /// What we show it.
+    pub token: SecretString,
+    /// How often.
+    #[serde(default = "often")]
+    pub every: Span,
 }
 
 /// How a client proves who it is (OpenID Connect Core, section 9; RFC 8705, section 2).
@@ -109,6 +141,28 @@ pub enum ResponseMode {
     FormPost,
 }
 
+/// The shortest token that is believed to be one, in bytes.
+const SHORTEST_TOKEN: usize = 32;
+
+impl SignalsSettings {
+    fn mistakes(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        if self.token.is_none() && self.poll.is_none() {
+            let hint = "give signals.token, which it shows us, or signals.poll, where we ask";
+            wrong.push(Wrong::new(&["signals"], "no signal would ever be heard", hint));
+        }
+        if self.token.as_ref().is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN) {
+            let hint = "32 random bytes or more, as `openssl rand -base64 32` writes them";
+            wrong.push(Wrong::new(&["signals", "token"], "it is short enough to be guessed", hint));
+        }
+        if self.audience.is_empty() {
+            let hint = "the `aud` of the stream, as the transmitter tells it";
+            wrong.push(Wrong::new(&["signals", "audience"], "it is empty", hint));
+        }
+        wrong
+    }
+}
+
 /// What is wrong with a setting, where, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -128,6 +182,10 @@ impl Wrong {
 
 fn yes() -> bool {
     true
+}
+
+fn often() -> Span {
+    Span::seconds(15)
 }
 
 fn default_scopes() -> Vec<String> {
@@ -165,6 +223,7 @@ impl Settings {
             let message = format!("\"{source}\" is more than an origin");
             wrong.push(Wrong::new(&["claim-sources"], message, "write it like https://claims.example.com"));
         }
+        wrong.extend(self.signals.iter().flat_map(SignalsSettings::mistakes));
         if self.groups.graph.is_some() && self.groups.claim.contains('.') {
             let hint = "leave out groups.claim, or groups.graph";
             wrong.push(Wrong::new(
@@ -174,6 +233,11 @@ impl Settings {
             ));
         }
         wrong
+    }
+
+    /// Whose signals are heard: their issuer.
+    pub(super) fn signals_issuer<'a>(&'a self, signals: &'a SignalsSettings) -> &'a Url {
+        signals.issuer.as_ref().unwrap_or(&self.issuer)
     }
 
     /// The authorities that `ca` names.

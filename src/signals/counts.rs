@@ -10,6 +10,8 @@ use prometheus_client::metrics::family::Family;
 pub(super) enum Way {
     BackChannel,
     FrontChannel,
+    Push,
+    Poll,
 }
 
 /// Counts by way and outcome. Cheap to clone; clones count together.
@@ -25,7 +27,7 @@ impl Counts {
         let help = "What providers said by themselves, by the way it came and what came of it";
         metrics.register("signals", help, counts.0.clone());
         // A series that begins with its first refusal shows no increase.
-        for way in [Way::BackChannel, Way::FrontChannel] {
+        for way in [Way::BackChannel, Way::FrontChannel, Way::Push, Way::Poll] {
             for outcome in [outcome(Heard::Now(0)), outcome(Heard::Before), REFUSED] {
                 let _ = counts.of(way, outcome);
             }
@@ -58,6 +60,8 @@ impl Way {
         match self {
             Self::BackChannel => "back_channel",
             Self::FrontChannel => "front_channel",
+            Self::Push => "push",
+            Self::Poll => "poll",
         }
     }
 }

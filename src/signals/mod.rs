@@ -1,9 +1,10 @@
-//! What providers tell us by themselves: that somebody has signed out there. It comes to one verb, [`Lifecycle::signal`],
-//! once.
+//! What providers tell us by themselves: that somebody has signed out there, and what else happens to people and their
+//! accounts. All of it comes to one verb, [`Lifecycle::signal`], once.
 //!
 //! - `POST /sign-out/back-channel/PROVIDER`: a logout token (OpenID Connect Back-Channel Logout 1.0);
 //! - `GET /sign-out/front-channel/PROVIDER`: in a frame, in the person's own browser (OpenID Connect Front-Channel Logout
-//!   1.0).
+//!   1.0);
+//! - `POST /signals/PROVIDER`: a security event that is pushed (RFC 8935), and [`poll`] for those that we ask for.
 //!
 //! Nothing is believed without a signature of the provider's, but in the front channel, which can end nothing but the
 //! session of the browser that it comes from. What cannot be told now is not refused: it is to be said again.
@@ -11,8 +12,12 @@
 mod back_channel;
 mod counts;
 mod front_channel;
+mod polling;
+mod push;
+mod security_event;
 
 pub use counts::Counts;
+pub use polling::{Polling, poll};
 
 use crate::clock::Clock;
 use crate::issuer::Issuer;
@@ -59,6 +64,7 @@ pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/sign-out/back-channel/{provider}", post(back_channel::logout))
         .route("/sign-out/front-channel/{provider}", get(front_channel::logout))
+        .route("/signals/{provider}", post(push::push))
         .layer(DefaultBodyLimit::max(LONGEST))
         .with_state(Arc::new(deps))
 }
@@ -81,6 +87,8 @@ fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
 fn told(status: StatusCode, body: &serde_json::Value) -> Response {
     let mut response = answer(status, body.to_string());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // RFC 8935, section 2.3: descriptions say in which language they are.
+    response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
     response
 }
 

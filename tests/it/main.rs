@@ -34,6 +34,7 @@ mod refresh;
 mod reload;
 mod replicas;
 mod sign_in;
+mod signals;
 mod sockets;
 mod step_up;
 mod wildcard;

@@ -62,6 +62,13 @@ impl Hand {
         self.send(Method::POST, url, Some(body)).await
     }
 
+    /// Posts a body that is no form, and says what its own headers say of it.
+    pub(crate) async fn post_text(&mut self, url: &str, body: &str) -> Reply {
+        let typed = self.headers.contains_key("content-type");
+        assert!(typed, "whoever posts says what");
+        self.send(Method::POST, url, Some(body.to_owned())).await
+    }
+
     /// Asks for `url` and follows redirects until one leads to an address that begins with `until`, or none leads on.
     /// Returns that address, or the last one.
     pub(crate) async fn follow(&mut self, url: &str, until: &str) -> (String, Reply) {
@@ -113,11 +120,10 @@ impl Hand {
         }
         let mut request = self.http.request(method, asked).headers(headers);
         if let Some(body) = body {
-            let origin = url.origin().ascii_serialization();
-            request = request
-                .header("content-type", "application/x-www-form-urlencoded")
-                .header("origin", origin)
-                .body(body);
+            if !self.headers.contains_key("content-type") {
+                request = request.header("content-type", "application/x-www-form-urlencoded");
+            }
+            request = request.header("origin", url.origin().ascii_serialization()).body(body);
         }
         let response = request.send().await.unwrap();
         let headers = response.headers().clone();

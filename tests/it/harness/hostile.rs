@@ -18,7 +18,7 @@ use http::{HeaderMap, StatusCode};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 /// What is made of something before it is sent.
@@ -102,6 +102,7 @@ pub(crate) struct Heard {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) form: HashMap<String, String>,
+    pub(crate) body: String,
 }
 
 /// The provider. Clones are the same.
@@ -128,6 +129,8 @@ struct State {
     since: i64,
     /// Where it speaks to clients that show a certificate.
     alias: Option<String>,
+    /// Security events that wait to be asked for, by `jti`.
+    waiting: BTreeMap<String, String>,
 }
 
 impl Hostile {
@@ -141,6 +144,7 @@ impl Hostile {
             heard: Vec::new(),
             since: clock.now().as_second(),
             alias: None,
+            waiting: BTreeMap::new(),
         };
         let (issuer, secret) = (issuer.to_owned(), secret.to_owned());
         Self(Arc::new(Inner { issuer, secret, clock, state: Mutex::new(state) }))
@@ -176,6 +180,16 @@ impl Hostile {
         sign(&state, &self.0.secret, json!({ "kid": kid, "typ": typ }), claims)
     }
 
+    /// Keeps a token for whoever asks for security events.
+    pub(crate) fn keeps(&self, jti: &str, token: String) {
+        self.0.state.lock().unwrap().waiting.insert(jti.to_owned(), token);
+    }
+
+    /// The security events that nobody has taken yet, by `jti`.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        self.0.state.lock().unwrap().waiting.keys().cloned().collect()
+    }
+
     /// What was asked of it directly at `path`, oldest first.
     pub(crate) fn heard(&self, path: &str) -> Vec<Heard> {
         let state = self.0.state.lock().unwrap();
@@ -189,7 +203,8 @@ impl Hostile {
         let (query, form) = (read(head.uri.query().unwrap_or_default().as_bytes()), read(&body));
         let path = head.uri.path().to_owned();
         let mut state = self.0.state.lock().unwrap();
-        state.heard.push(Heard { path: path.clone(), headers: head.headers, form: form.clone() });
+        let body = String::from_utf8_lossy(&body).into_owned();
+        state.heard.push(Heard { path: path.clone(), headers: head.headers, form: form.clone(), body });
         match path.as_str() {
             "/.well-known/openid-configuration" => {
                 let mut metadata = self.metadata();
@@ -224,6 +239,11 @@ impl Hostile {
                 axum::Json(claims).into_response()
             }
             "/end-session" => goodbye(&state, &query),
+            "/.well-known/ssf-configuration" => {
+                let issuer = &self.0.issuer;
+                axum::Json(json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/jwks") })).into_response()
+            }
+            "/poll" => polled(&mut state),
             "/claims" => self.elsewhere(&state).into_response(),
             "/v1.0/users/carla-in-entra/getMemberGroups" => {
                 axum::Json(json!({ "value": ["other", "guests"] })).into_response()
@@ -332,6 +352,17 @@ fn goodbye(state: &State, query: &HashMap<String, String>) -> Response {
         back.query_pairs_mut().append_pair("state", state);
     }
     Redirect::to(back.as_str()).into_response()
+}
+
+/// Forgets events that were taken, and those that are said to be wrong; tells the rest.
+fn polled(state: &mut State) -> Response {
+    let asked: Value = serde_json::from_str(&state.heard.last().unwrap().body).unwrap();
+    let taken = asked["ack"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let wrong = asked["setErrs"].as_object().into_iter().flat_map(|wrong| wrong.keys().map(String::as_str));
+    for jti in taken.chain(wrong) {
+        state.waiting.remove(jti);
+    }
+    axum::Json(json!({ "sets": state.waiting, "moreAvailable": false })).into_response()
 }
 
 fn es256(kid: &str) -> (EncodingKey, Value) {

@@ -31,6 +31,7 @@ pub mod issuer;
 pub mod store;
 
 // Second floor: decisions.
+pub mod bearer;
 pub mod lifecycle;
 pub mod session;
 

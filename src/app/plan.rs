@@ -1,6 +1,7 @@
 //! What the gate and the pages go by, made from a configuration: at the start, and again whenever it changes.
 
 use crate::audit::OperatorRole;
+use crate::bearer::Bearers;
 use crate::clock::Clock;
 use crate::gateway::{self, Plan, Routes};
 use crate::issuer::{self, Issuer};
@@ -48,6 +49,7 @@ impl Standing {
         let secure = url.scheme() == "https";
         let routes = Routes::new(url.clone(), apps.values().cloned())?;
         store.keep_strength(apps.values().any(|app| app.asks_strength()));
+        let bearers = Bearers::new(issuers.clone(), lifecycle.clone(), store.clone(), clock.clone());
         let places = apps.iter().map(|(name, app)| (name.clone(), (app.title.clone(), origin(app, url))));
         // What operators do here has no page of its own yet.
         let own = OperatorRole::APP.parse().ok().map(|app| (app, ("guestpass itself".to_owned(), None)));
@@ -90,7 +92,7 @@ impl Standing {
                 secure,
             },
         ));
-        Ok(Plan { routes, pages })
+        Ok(Plan { routes, pages, bearers: Some(bearers) })
     }
 
     /// The providers of `settings`; those of `before` that stay where they are keep what they have published.
@@ -127,7 +129,18 @@ pub(super) fn rules(
         (name.clone(), settings.treatment.privileged.clone())
     };
     let privileged = speaks.iter().map(privileged).collect();
-    Rules { policy, groups: groups.collect(), targets, privileged, settings }
+    let gives = |settings: &issuer::Settings| {
+        settings.access_tokens.as_ref().is_some_and(|tokens| tokens.machine_accounts)
+    };
+    let machines = providers.iter().filter(|(_, settings)| gives(settings));
+    Rules {
+        policy,
+        groups: groups.collect(),
+        targets,
+        machine_accounts: machines.map(|(name, _)| name.clone()).collect(),
+        privileged,
+        settings,
+    }
 }
 
 /// The targets of `settings`; those whose settings are as `before` are the very same that are `running`. `store` counts

@@ -1,5 +1,6 @@
 //! From settings as written to settings that are right.
 
+use super::access_tokens;
 use super::admin_api;
 use super::listen;
 use super::operators;
@@ -61,6 +62,7 @@ pub(super) fn check(
     let named = targets::named(&settings.targets, folder, files, tell);
     let Apps { apps, targets, app_targets } =
         check_apps(settings.apps, named, &settings.url, loader, files, tell);
+    access_tokens::check(&apps, &settings.providers, tell);
     if let Some(policy) = &policy {
         check_routes(&apps, policy, tell);
         operators::check(policy, tell);

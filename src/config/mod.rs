@@ -3,6 +3,7 @@
 //! Each room says what it wants to be told; here it is gathered, references to secrets are filled in, and what only
 //! the whole can tell (a host taken twice, a policy for an app that is not there) is checked, before anything starts.
 
+mod access_tokens;
 mod admin_api;
 mod check;
 mod files;

@@ -23,6 +23,8 @@ pub(super) struct About<'a> {
     /// Without its query, which may hold secrets.
     pub(super) path: &'a str,
     pub(super) session: Option<&'a Session>,
+    /// What an app that takes access tokens says of them.
+    pub(super) challenge: Option<HeaderValue>,
 }
 
 impl About<'_> {
@@ -44,7 +46,9 @@ impl About<'_> {
         let mut response = page.respond(self.reader).map(|body| ToClient::Page(body.into()));
         let app = self.app.map(|app| app.name.clone());
         response.extensions_mut().insert(Outcome::Refused { reason, reference, app, person });
-        if response.status() == StatusCode::UNAUTHORIZED {
+        if let Some(challenge) = &self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+        } else if response.status() == StatusCode::UNAUTHORIZED {
             // RFC 9110, section 15.5.2: a 401 says how to authenticate. Our way is a person with a browser.
             let challenge = HeaderValue::from_static("Guestpass realm=\"apps\"");
             response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);

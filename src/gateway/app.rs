@@ -3,6 +3,7 @@
 use super::settings::Unauthenticated;
 use super::upstream::{Timeouts, Upstream};
 use crate::account::Limits;
+use crate::bearer::Accepts;
 use crate::host::Pattern;
 use crate::names::{AppName, ProviderName, RoleName};
 use http::uri::PathAndQuery;
@@ -54,6 +55,8 @@ pub struct App {
     pub headers: Vec<(HeaderName, Field)>,
     /// Whether a client must have shown a certificate.
     pub client_certificate: bool,
+    /// Which access tokens it takes in place of a session, if it takes any.
+    pub access_tokens: Option<Arc<Accepts>>,
     pub(super) routes: HashMap<Box<str>, Arc<Route>>,
     /// The same, with prefixes in lower case.
     pub(super) folded: HashMap<Box<str>, Arc<Route>>,

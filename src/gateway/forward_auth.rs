@@ -14,6 +14,7 @@ use super::memo::Granted;
 use super::route::{Asked, BadRequest, Named, Place, canonical, named};
 use crate::page::Reader;
 use crate::session::Visit;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 const PATH: &str = "/.guestpass/auth";
@@ -153,6 +154,9 @@ fn yes(granted: &Granted, asking: &Asking) -> Response<ToClient> {
     }
     for (name, value) in granted.word.iter().flat_map(|word| word.headers()) {
         headers.insert(name.clone(), value.clone());
+    }
+    if granted.permit.app().access_tokens.as_ref().is_some_and(|taken| !taken.pass_on) {
+        headers.insert(AUTHORIZATION, HeaderValue::from_static(""));
     }
     headers.insert(REQUEST_ID, asking.id.clone());
     response.extensions_mut().insert(super::access_log::Outcome::Permitted(granted.permit.clone()));

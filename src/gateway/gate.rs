@@ -5,7 +5,9 @@ use super::access_log::{Asked as Heard, Outcome};
 use super::answer::{self, About};
 use super::app::{App, Rule};
 use super::authorize::{Permit, Refusal, Wanted, authorize};
+use super::bearer;
 use super::body::ToClient;
+use super::denied::{Denied, Why};
 use super::forward::{Terms, forward};
 use super::forwarded;
 use super::headers::{self, Client};
@@ -14,13 +16,12 @@ use super::live::Plan;
 use super::memo::{Granted, Memo};
 use super::request_id::RequestIds;
 use super::route::{Asked, Place, is_websocket_over_http2, wanted};
-use super::settings::Unauthenticated;
 use super::step_up::StepUp;
 use super::tunnel::Tunnels;
 use super::watch::Watch;
-use crate::page::{Page, Reader};
+use crate::page::Reader;
 use crate::session::cookie::Cookie;
-use crate::session::{Session, Unavailable, Visit};
+use crate::session::{Session, TokenHash, Unavailable, Visit, token_hash};
 use axum::body::Body as RouterBody;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -65,60 +66,17 @@ pub(super) struct Going<'a> {
     pub(super) client: IpAddr,
 }
 
-/// Why there is no permit, and whose session was looked at.
-pub(super) struct Denied {
-    why: Why,
-    session: Option<Arc<Session>>,
-    /// What another sign-in has to be asked for, where one would help who is signed in.
-    step_up: Option<StepUp>,
-}
-
-enum Why {
-    Refused(Refusal),
-    Unavailable,
-    Internal,
-}
-
-impl From<Unavailable> for Denied {
-    fn from(_: Unavailable) -> Self {
-        Self { why: Why::Unavailable, session: None, step_up: None }
-    }
-}
-
 impl Asking {
     /// For an answer of the gate itself to a request for `uri`.
     pub(super) fn about<'a>(&'a self, uri: &'a Uri) -> About<'a> {
-        About { reader: self.reader, request: &self.id, app: None, path: uri.path(), session: None }
-    }
-}
-
-impl Denied {
-    /// Whether the request is one that starts a sign-in.
-    pub(super) fn is_sent_to_sign_in(&self, going: &Going<'_>, reader: Reader) -> bool {
-        let sends = match going.app.route(going.uri.path()).common.unauthenticated {
-            Unauthenticated::Auto => reader == Reader::Person,
-            Unauthenticated::SignIn => matches!(*going.method, Method::GET | Method::HEAD),
-            Unauthenticated::Refuse => false,
-        };
-        sends && (self.step_up.is_some() || matches!(self.why, Why::Refused(Refusal::SignIn)))
-    }
-
-    /// The page that it is sent to.
-    pub(super) fn to_sign_in(&self, headers: &HeaderMap, uri: &Uri) -> Request<RouterBody> {
-        to_sign_in(headers, uri, self.step_up.as_ref())
-    }
-
-    pub(super) fn answer(&self, asking: &Asking, plan: &Plan, app: &App, uri: &Uri) -> Response<ToClient> {
-        let session = self.session.as_deref();
-        let about = About { app: Some(app), session, ..asking.about(uri) };
-        about.answer(match &self.why {
-            Why::Refused(why) => {
-                let from = answer::From { url: plan.routes.url(), target: uri, client: asking.client };
-                answer::refused(why, app, session, &from)
-            }
-            Why::Unavailable => Page::store_unavailable(),
-            Why::Internal => answer::internal(),
-        })
+        About {
+            reader: self.reader,
+            request: &self.id,
+            app: None,
+            path: uri.path(),
+            session: None,
+            challenge: None,
+        }
     }
 }
 
@@ -242,8 +200,12 @@ impl Gate {
         sent: &HeaderMap,
         host: HeaderValue,
     ) -> Result<Granted, Denied> {
-        let token: Option<Arc<str>> = self.cookie.find(sent).map(Arc::from);
-        let permit = self.permit(going, token.as_deref()).await?;
+        let by_token = going.app.access_tokens.is_some() && bearer::is_shown(sent);
+        let judged = async {
+            let key = if by_token { self.key_of_token(going, sent).await? } else { self.key_of_cookie(sent) };
+            self.permit(going, key.as_ref()).await.map(|permit| (key, permit))
+        };
+        let (key, permit) = judged.await.map_err(|denied| Denied { by_token, ..denied })?;
         if let Some(guest) = permit.guest() {
             self.gateway.sessions.used(guest.session(), &going.app.name, guest.at());
         }
@@ -252,27 +214,27 @@ impl Gate {
                 plan: going.plan.clone(),
                 permit,
                 word,
-                token,
+                key,
                 cookies: headers::cookies(sent),
                 host,
                 bound: going.host.clone(),
             }),
             Err(error) => {
                 tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
-                Err(Denied { why: Why::Internal, session: None, step_up: None })
+                Err(Why::Internal.into())
             }
         }
     }
 
     /// A permit to go there. While the person's account is being prepared it waits, within [`PATIENCE`].
-    async fn permit(&self, going: &Going<'_>, token: Option<&str>) -> Result<Permit, Denied> {
+    async fn permit(&self, going: &Going<'_>, key: Option<&TokenHash>) -> Result<Permit, Denied> {
         let Going { app, host, method, uri, client, .. } = *going;
         let (path, route) = (uri.path(), app.route(uri.path()));
         let wanted = Wanted { app, route, rule: route.rule(method), host, path, address: client };
         let mut give_up = None;
         loop {
-            let session = match token {
-                Some(token) if **wanted.rule != Rule::Public => self.session(token).await?,
+            let session = match key {
+                Some(key) if **wanted.rule != Rule::Public => self.session(key).await?,
                 _ => None,
             };
             let why = match authorize(session.clone(), wanted, self.gateway.clock.now()) {
@@ -295,15 +257,20 @@ impl Gate {
                 }
                 _ => None,
             };
-            return Err(Denied { why: Why::Refused(why), session, step_up });
+            return Err(Denied { why: Why::Refused(why), session, step_up, by_token: false });
         }
     }
 
-    /// The session of `token`: from memory when warm, else from the store.
-    async fn session(&self, token: &str) -> Result<Option<Arc<Session>>, Unavailable> {
-        match self.gateway.sessions.cached(token) {
+    /// Where the session of a browser is found, if it brings a cookie of ours.
+    fn key_of_cookie(&self, sent: &HeaderMap) -> Option<TokenHash> {
+        self.cookie.find(sent).map(token_hash)
+    }
+
+    /// The session under `key`: from memory when warm, else from the store.
+    async fn session(&self, key: &TokenHash) -> Result<Option<Arc<Session>>, Unavailable> {
+        match self.gateway.sessions.cached(key) {
             Some(session) if session.is_current() => Ok(Some(session)),
-            _ => self.gateway.sessions.find(token).await,
+            _ => self.gateway.sessions.find(key).await,
         }
     }
 

@@ -2,6 +2,7 @@
 //! its normalised name, since servers differ in what they take for the same name (CVE-2025-64484).
 
 use super::app::{App, Edits, Route};
+use crate::bearer::is_bearer;
 use crate::session::cookie;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -101,7 +102,7 @@ pub(super) enum Cookies {
 const OURS: usize = 8;
 
 /// Makes the headers of a request those that go to `app` by `route`: hop-by-hop headers, whatever could be taken for
-/// our word and our cookies are gone, `host` is canonical, the operator's rules are followed, and `identity` is ours.
+/// our word, our cookies and access tokens that it is not to have are gone, `host` is canonical, the operator's rules are followed, and `identity` is ours.
 pub(super) fn prepare<'a>(
     headers: &mut HeaderMap,
     (app, route): (&App, &Route),
@@ -117,6 +118,11 @@ pub(super) fn prepare<'a>(
             || (route.method_decides() && is_other_method(name))
     };
     remove_those(headers, ends_here);
+    if app.access_tokens.as_ref().is_some_and(|taken| !taken.pass_on)
+        && headers.get_all(header::AUTHORIZATION).iter().any(is_bearer)
+    {
+        headers.remove(header::AUTHORIZATION);
+    }
     headers.reserve(OURS);
     match client.cookies {
         Cookies::AsSent => {}

@@ -2,6 +2,7 @@
 //! that old and new never mix; what outlasts a change hears of it, and is judged anew.
 
 use super::route::Routes;
+use crate::bearer::Bearers;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -13,6 +14,8 @@ pub struct Plan {
     /// Our own pages. They find out where a request came in by [`crate::session::Visit`], among its extensions.
     /// `GET /.guestpass/start?to=` on an app's host sends a person to sign in.
     pub pages: axum::Router,
+    /// Who finds out about access tokens; where there is nobody, none is taken.
+    pub bearers: Option<Bearers>,
 }
 
 /// The plan that holds now. Shared by all workers and whoever changes it.

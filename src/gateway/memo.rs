@@ -7,6 +7,7 @@ use super::authorize::{Guest, Permit};
 use super::headers::Cookies;
 use super::live::Plan;
 use super::path;
+use crate::session::TokenHash;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use jiff::Timestamp;
 use std::net::IpAddr;
@@ -22,6 +23,8 @@ pub(super) struct Memo {
 struct Remembered {
     host: HeaderValue,
     cookie: Option<HeaderValue>,
+    /// Where the app takes access tokens.
+    authorization: Option<HeaderValue>,
     granted: Arc<Granted>,
 }
 
@@ -32,8 +35,8 @@ pub(super) struct Granted {
     pub(super) permit: Permit,
     /// What the app is told; nothing where nobody in particular is let in.
     pub(super) word: Option<Arc<Word>>,
-    /// The session cookie's value, where the request had one.
-    pub(super) token: Option<Arc<str>>,
+    /// Where its session is found, if the request named one.
+    pub(super) key: Option<TokenHash>,
     /// The cookies that go on.
     pub(super) cookies: Cookies,
     /// The host as it is sent on.
@@ -68,7 +71,7 @@ impl Memo {
         now: Timestamp,
     ) -> Option<Arc<Granted>> {
         let memo = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let Remembered { host, cookie, granted } = memo.as_ref()?;
+        let Remembered { host, cookie, authorization, granted } = memo.as_ref()?;
         let (headers, uri) = (request.headers(), request.uri());
         let alike = Arc::ptr_eq(plan, &granted.plan)
             && uri.authority().is_none()
@@ -77,6 +80,9 @@ impl Memo {
             && only(headers, &header::COOKIE) == Some(cookie.as_ref())
             && granted.holds(client, now);
         let (app, path) = (granted.permit.app(), uri.path());
+        let alike = alike
+            && (app.access_tokens.is_none()
+                || only(headers, &header::AUTHORIZATION) == Some(authorization.as_ref()));
         let clear = alike && path::check(path).is_ok() && !is_ours(path) && path::check_in(app, path).is_ok();
         let same = clear && {
             let route = app.route(path);
@@ -86,14 +92,22 @@ impl Memo {
         same.then(|| granted.clone())
     }
 
-    /// Remembers what `headers` were granted, where they name one host and have one line of cookies at most, and it was
-    /// not for one path alone.
+    /// Remembers what `headers` were granted, where they name one host and have one line of cookies and of credentials at
+    /// most, and it was not for one path alone.
     pub(super) fn remember(&self, headers: &HeaderMap, granted: &Arc<Granted>) {
         let one_path = granted.permit.guest().is_some_and(Guest::is_partial);
-        let remembered = match (only(headers, &header::HOST), only(headers, &header::COOKIE)) {
-            (Some(Some(host)), Some(cookie)) if !one_path => {
-                Some(Remembered { host: host.clone(), cookie: cookie.cloned(), granted: granted.clone() })
-            }
+        let authorization = match granted.permit.app().access_tokens {
+            Some(_) => only(headers, &header::AUTHORIZATION),
+            None => Some(None),
+        };
+        let lines = (only(headers, &header::HOST), only(headers, &header::COOKIE), authorization);
+        let remembered = match lines {
+            (Some(Some(host)), Some(cookie), Some(authorization)) if !one_path => Some(Remembered {
+                host: host.clone(),
+                cookie: cookie.cloned(),
+                authorization: authorization.cloned(),
+                granted: granted.clone(),
+            }),
             _ => None,
         };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = remembered;

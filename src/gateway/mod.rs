@@ -8,7 +8,8 @@
 //!    and the same bytes go on: an app must not see another request than the one that was judged.
 //! 3. Our own pages, on our own host and below `/.guestpass/` on every other, leave here for the main runtime:
 //!    they sleep and block, which a worker must not.
-//! 4. The session, from memory. Not before the host is known, since a cookie opens one host only.
+//! 4. The session, from memory: that of a cookie, or of an access token where the app takes some. Not before the host is
+//!    known, since either opens one host only.
 //! 5. [`authorize`]: session, app, rule and moment to a permit. The clock is read here and once, so that an end
 //!    holds to the moment, even if every background task sleeps.
 //! 6. [`headers`]: what the client claims is stripped, then what we know is said, so that a client can neither
@@ -30,7 +31,9 @@ pub mod settings;
 pub mod upstream;
 
 mod answer;
+mod bearer;
 mod body;
+mod denied;
 mod forward;
 mod forward_auth;
 mod forwarded;

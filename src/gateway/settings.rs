@@ -1,8 +1,10 @@
 //! What the configuration says of one app, and the app that it makes.
 
+mod access_tokens;
 mod edits;
 mod route;
 
+pub use access_tokens::AccessTokenSettings;
 pub use edits::EditSettings;
 pub use route::{RouteSettings, Unauthenticated};
 
@@ -48,6 +50,9 @@ pub struct Settings<A> {
     /// Whether a client must have shown a certificate of `tls.client-ca`.
     #[serde(default)]
     pub client_certificate: bool,
+    /// Which access tokens programs may show in place of a session; none unless said.
+    #[serde(default)]
+    pub access_tokens: Option<AccessTokenSettings>,
     /// What somebody gets who is not signed in; a route may say otherwise.
     #[serde(default)]
     pub unauthenticated: Unauthenticated,
@@ -113,6 +118,7 @@ impl<A> Settings<A> {
                 Err(_) => notes.note(&at, format!("\"{text}\" is not the name of a header")),
             }
         }
+        let access_tokens = self.access_tokens.map(|taken| taken.check(&name, &self.providers, &mut notes));
         let mut routes = HashMap::new();
         for (prefix, route) in self.routes {
             let route = Arc::new(route.check(&prefix, &common, loader, &mut notes));
@@ -143,6 +149,7 @@ impl<A> Settings<A> {
             providers: self.providers,
             headers: plain,
             client_certificate: self.client_certificate,
+            access_tokens: access_tokens.map(Arc::new),
             longest: routes.keys().map(|prefix| prefix.len()).max().unwrap_or(0),
             has_upper: routes.keys().any(|prefix| prefix.bytes().any(|byte| byte.is_ascii_uppercase())),
             routes,

@@ -40,6 +40,19 @@ impl StepUp {
         })
     }
 
+    /// The same as a resource asks for it of whoever shows an access token (RFC 9470, section 3).
+    pub(super) fn challenge(&self) -> String {
+        let mut told = String::new();
+        if !self.acr.is_empty() {
+            let acr = self.acr.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+            told.push_str(&format!(", acr_values=\"{acr}\""));
+        }
+        if let Some(max_age) = self.max_age {
+            told.push_str(&format!(", max_age={}", max_age.as_secs()));
+        }
+        told
+    }
+
     /// The same in an address.
     pub(super) fn write(&self, query: &mut Serializer<'_, String>) {
         if !self.acr.is_empty() {

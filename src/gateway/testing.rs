@@ -46,7 +46,7 @@ pub(super) fn check(settings: Settings<()>, name: &str) -> Result<App, Vec<Mista
 /// What answers requests for `app`, of which nobody is there.
 pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
     let url = "http://access.example.com".parse().unwrap();
-    let plan = Plan { routes: Routes::new(url, [app]).unwrap(), pages: axum::Router::new() };
+    let plan = Plan { routes: Routes::new(url, [app]).unwrap(), pages: axum::Router::new(), bearers: None };
     let seconds = std::time::Duration::from_secs;
     let entrance = Entrance {
         listeners: Vec::new(),

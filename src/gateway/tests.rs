@@ -88,6 +88,7 @@ impl Front {
                     .route("/.guestpass/start", get(sign_in))
                     .route("/.guestpass/fine", get(|| async { "fine" }))
                     .route("/", get(|| async { "ours" })),
+                bearers: None,
             })),
             sessions: sessions.clone(),
             access_log: None,

@@ -55,15 +55,15 @@ impl Watch {
 
     /// The permit that would be given now, if one would.
     async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
-        let Granted { permit, token, bound: host, .. } = &*self.granted;
+        let Granted { permit, key, bound: host, .. } = &*self.granted;
         let app = plan.routes.app(&permit.app().name)?;
         let (path, route) = (self.uri.path(), app.route(self.uri.path()));
         let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
         let gateway = &*self.gate.gateway;
         loop {
-            let session = match token {
+            let session = match key {
                 // Who cannot be judged is not let in, and so not kept in either.
-                Some(token) if **wanted.rule != Rule::Public => gateway.sessions.find(token).await.ok()?,
+                Some(key) if **wanted.rule != Rule::Public => gateway.sessions.find(key).await.ok()?,
                 _ => None,
             };
             match authorize(session.clone(), wanted, gateway.clock.now()) {

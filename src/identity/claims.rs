@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use url::Url;
 
 /// The identity of a person at one provider (OpenID Connect Core, section 2: `iss` and `sub`).
@@ -15,6 +17,37 @@ pub struct Subject {
     pub issuer: String,
     /// The subject: compared to the letter.
     pub sub: String,
+}
+
+/// By what a provider vouches for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voucher {
+    /// By an ID token: they have signed in.
+    IdToken,
+    /// By an access token that they have given to a program.
+    AccessToken,
+    /// By an access token that a program got for itself: there is no person.
+    Machine,
+}
+
+impl Voucher {
+    const ALL: [(Self, &str); 3] =
+        [(Self::IdToken, "id_token"), (Self::AccessToken, "access_token"), (Self::Machine, "machine")];
+}
+
+impl fmt::Display for Voucher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Self::ALL.iter().filter(|(one, _)| one == self).try_for_each(|(_, word)| f.write_str(word))
+    }
+}
+
+impl FromStr for Voucher {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, word)| *word == text);
+        found.map(|(one, _)| *one).ok_or_else(|| format!("nobody vouches by \"{text}\""))
+    }
 }
 
 /// How one provider tells groups.
@@ -172,26 +205,29 @@ fn overage(values: &Map<String, Value>, claim: &str) -> bool {
 pub struct Claims {
     subject: Subject,
     set: ClaimSet,
+    voucher: Voucher,
 }
 
 impl Claims {
-    /// For `verify` alone.
-    pub(super) fn vouched(subject: Subject, set: ClaimSet) -> Self {
-        Self { subject, set }
+    /// For those alone that verify.
+    pub(super) fn vouched(subject: Subject, set: ClaimSet, voucher: Voucher) -> Self {
+        Self { subject, set, voucher }
     }
 
     /// Claims that nobody vouched for, for tests of what comes after.
     #[cfg(test)]
     pub(crate) fn supposed(set: ClaimSet) -> Self {
         let sub = set.text("sub").unwrap_or_default().to_owned();
-        Self::vouched(Subject { issuer: format!("https://{}.example", set.provider()), sub }, set)
+        let subject = Subject { issuer: format!("https://{}.example", set.provider()), sub };
+        Self::vouched(subject, set, Voucher::IdToken)
     }
 
     /// The same with what else the provider says of the person. What it has said already stands.
     pub fn with(self, more: Map<String, Value>, groups: &GroupsSettings) -> Self {
+        let Self { subject, set, voucher } = self;
         let mut values = more;
-        values.extend(self.set.values);
-        Self { subject: self.subject, set: ClaimSet::new(self.set.provider, values, groups) }
+        values.extend(set.values);
+        Self { subject, set: ClaimSet::new(set.provider, values, groups), voucher }
     }
 
     /// Who it is.
@@ -202,6 +238,11 @@ impl Claims {
     /// What is said of them.
     pub fn set(&self) -> &ClaimSet {
         &self.set
+    }
+
+    /// By what the provider vouches for it.
+    pub fn voucher(&self) -> Voucher {
+        self.voucher
     }
 
     /// The provider's own session (`sid`), where it names one.

@@ -71,11 +71,19 @@ impl Trust<'_> {
         Unverified::Invalid(self.what, why.into())
     }
 
-    /// Checks the signature of `token`.
+    /// Checks the signature of `token`, and reads its claims.
     ///
     /// # Errors
     /// [`Unverified::UnknownKey`] where fresh keys may help, else [`Unverified::Invalid`].
     pub(super) fn open(&self, token: &str) -> Result<Signed, Unverified> {
+        let (algorithm, payload) = self.check(token)?;
+        let claims = serde_json::from_slice(&payload)
+            .map_err(|error| self.invalid(format!("its payload is not an object: {error}")))?;
+        Ok(Signed { algorithm, claims })
+    }
+
+    /// How `token` was signed, and what.
+    fn check(&self, token: &str) -> Result<(Algorithm, Vec<u8>), Unverified> {
         let (signed, signature) =
             token.rsplit_once('.').ok_or_else(|| self.invalid("it is not a signed token"))?;
         let (header, payload) =
@@ -103,8 +111,6 @@ impl Trust<'_> {
         if !key.verifies(algorithm, signed.as_bytes(), &decode(signature)?) {
             return Err(self.invalid("its signature is wrong"));
         }
-        let claims = serde_json::from_slice(&decode(payload)?)
-            .map_err(|error| self.invalid(format!("its payload is not an object: {error}")))?;
-        Ok(Signed { algorithm, claims })
+        Ok((algorithm, decode(payload)?))
     }
 }

@@ -1,6 +1,7 @@
 //! Who somebody is, on the word of their identity provider: issuer and subject, and the claims beside them.
 //! Nothing else identifies a person; an e-mail address is an attribute.
 
+mod access_token;
 mod algorithm;
 mod claims;
 mod client_key;
@@ -17,8 +18,9 @@ mod whose;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use access_token::{Access, Typ, issuer_of, scopes};
 pub use algorithm::Algorithm;
-pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, WhenAbsent, date};
+pub use claims::{ClaimSet, Claims, Groups, GroupsSettings, Subject, Voucher, WhenAbsent, date};
 pub use client_key::{ClientKey, NotAKey};
 pub use key_set::KeySet;
 pub use keys::{KeyError, SigningKey};

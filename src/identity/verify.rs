@@ -1,7 +1,7 @@
 //! From an ID token to claims: the only way to [`Claims`].
 
 use super::algorithm::Algorithm;
-use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, date};
+use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, Voucher, date};
 use super::jws::{Signed, Trust, Types};
 use super::key_set::KeySet;
 use crate::names::ProviderName;
@@ -139,7 +139,8 @@ impl Claims {
             return Err(Unverified::OtherSubject);
         }
         let values = Map::from_iter([("sub".to_owned(), Value::from(subject.sub.clone()))]);
-        Ok(Self::vouched(subject.clone(), ClaimSet::new(expected.provider.clone(), values, expected.groups)))
+        let set = ClaimSet::new(expected.provider.clone(), values, expected.groups);
+        Ok(Self::vouched(subject.clone(), set, Voucher::IdToken))
     }
 
     /// Verifies an ID token (OpenID Connect Core, section 3.1.3.7): signature, algorithm, issuer, audience, `azp`,
@@ -189,7 +190,8 @@ impl Claims {
         }
         let sub = named(claims.get("sub")).ok_or_else(|| trust.invalid("it names nobody (sub)"))?;
         let subject = Subject { issuer: expected.issuer.to_owned(), sub };
-        Ok(Self::vouched(subject, ClaimSet::new(expected.provider.clone(), claims, expected.groups)))
+        let set = ClaimSet::new(expected.provider.clone(), claims, expected.groups);
+        Ok(Self::vouched(subject, set, Voucher::IdToken))
     }
 
     /// Adds what the userinfo endpoint says (OpenID Connect Core, section 5.3). What the ID token says stands.

@@ -12,6 +12,8 @@ pub(super) struct Metadata {
     pub(super) token_endpoint: Url,
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
+    /// RFC 8414, section 2.
+    pub(super) introspection_endpoint: Option<Url>,
     pub(super) end_session_endpoint: Option<Url>,
     /// RFC 9126, section 5.
     pub(super) pushed_authorization_request_endpoint: Option<Url>,
@@ -34,6 +36,7 @@ pub(super) struct Metadata {
 struct Aliases {
     token_endpoint: Option<Url>,
     userinfo_endpoint: Option<Url>,
+    introspection_endpoint: Option<Url>,
     pushed_authorization_request_endpoint: Option<Url>,
 }
 
@@ -83,15 +86,16 @@ impl Metadata {
     }
 
     fn endpoints(&self) -> impl Iterator<Item = &Url> {
-        let Aliases { token_endpoint, userinfo_endpoint, pushed_authorization_request_endpoint } =
-            &self.mtls_endpoint_aliases;
+        let aliases = &self.mtls_endpoint_aliases;
         let optional = [
             &self.userinfo_endpoint,
+            &self.introspection_endpoint,
             &self.end_session_endpoint,
             &self.pushed_authorization_request_endpoint,
-            token_endpoint,
-            userinfo_endpoint,
-            pushed_authorization_request_endpoint,
+            &aliases.token_endpoint,
+            &aliases.userinfo_endpoint,
+            &aliases.introspection_endpoint,
+            &aliases.pushed_authorization_request_endpoint,
         ];
         [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri]
             .into_iter()
@@ -103,6 +107,7 @@ impl Metadata {
         let aliases = std::mem::take(&mut self.mtls_endpoint_aliases);
         self.token_endpoint = aliases.token_endpoint.unwrap_or(self.token_endpoint);
         self.userinfo_endpoint = aliases.userinfo_endpoint.or(self.userinfo_endpoint);
+        self.introspection_endpoint = aliases.introspection_endpoint.or(self.introspection_endpoint);
         self.pushed_authorization_request_endpoint =
             aliases.pushed_authorization_request_endpoint.or(self.pushed_authorization_request_endpoint);
         self
@@ -135,7 +140,13 @@ mod tests {
         {
             assert!(matches!(of(json!({}), other), Err(Doubt::OtherIssuer(..))), "{other}");
         }
-        for name in ["token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint"] {
+        for name in [
+            "token_endpoint",
+            "jwks_uri",
+            "userinfo_endpoint",
+            "introspection_endpoint",
+            "end_session_endpoint",
+        ] {
             let clear = of(json!({ name: "http://login.example.com/x" }), "https://login.example.com");
             assert!(matches!(clear, Err(Doubt::Unencrypted(_))), "{name}");
         }

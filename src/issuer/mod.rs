@@ -4,6 +4,7 @@
 //! is sent to a provider that has just answered, for a browser's own error page helps nobody. What it published is
 //! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
 
+mod access_tokens;
 mod authorize;
 mod credential;
 mod http;
@@ -16,6 +17,7 @@ mod tokens;
 mod transmitter;
 mod userinfo;
 
+pub use access_tokens::AccessTokens;
 pub use authorize::{Ask, Attempt};
 pub use logout::Leaving;
 pub use refresh::{Refreshable, Renewed};

@@ -1,5 +1,6 @@
 //! A provider, as the configuration describes it.
 
+use super::access_tokens::AccessTokens;
 use super::credential::Credential;
 use crate::identity::{Algorithm, GroupsSettings};
 use crate::span::Span;
@@ -50,6 +51,8 @@ pub struct Settings {
     /// Where claims may be fetched that the provider refers to, beside the provider itself: origins.
     #[serde(default)]
     pub claim_sources: Vec<Url>,
+    /// How access tokens of its are believed that programs show to apps; none are unless said.
+    pub access_tokens: Option<AccessTokens>,
     /// Whose certificates are believed there beside those that the system trusts: PEM.
     pub ca: Option<String>,
 }
@@ -214,6 +217,7 @@ impl Settings {
                 "leave it out, or name one",
             ));
         }
+        wrong.extend(self.access_tokens.as_ref().and_then(AccessTokens::mistake));
         if let Some(domain) = self.domains.iter().find(|domain| !is_domain(domain)) {
             let message = format!("\"{domain}\" is not a domain");
             wrong.push(Wrong::new(&["domains"], message, "write it like example.com, without the @"));

@@ -52,7 +52,16 @@ impl Issuer {
         Ok(pushed.request_uri)
     }
 
-    async fn post(&self, known: &Known, url: &Url, fields: &[(&str, &str)]) -> Result<Reply, Error> {
+    /// Asks `url` as the client that we are.
+    ///
+    /// # Errors
+    /// [`Error::Grant`] and [`Error::Refused`] where it says that it does not accept what was sent, or us.
+    pub(super) async fn post(
+        &self,
+        known: &Known,
+        url: &Url,
+        fields: &[(&str, &str)],
+    ) -> Result<Reply, Error> {
         let proof = self.credential.prove(&self.settings.client.id, &known.metadata, self.clock.now());
         let proof =
             proof.ok_or_else(|| Error::Refused(self.name.clone(), "our key does not sign".to_owned()))?;

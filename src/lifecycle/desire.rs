@@ -2,6 +2,7 @@
 
 use super::{Inner, Rules};
 use crate::account::{Bearer, Closing, Desired, Entitlement, Grant};
+use crate::identity::Voucher;
 use crate::names::{TargetName, UserId};
 use crate::seal::sha256_text;
 use crate::store::{Error, Identity, Origin, Rank, Standing, Tx};
@@ -27,7 +28,8 @@ impl Inner {
         let shut_out = tx.user(user).await?.is_none_or(|user| user.revoked.is_some());
         let identities = tx.identities(user).await?;
         let Some(founding) = identities.first() else { return Ok(()) };
-        let grants = tx.grants(user).await?;
+        let mut grants = tx.grants(user).await?;
+        self.rules.leave_out_machines(&identities, &mut grants);
         let mut ever = self.rules.by_target(&grants);
         let bearer = bearer(founding);
         let live = |grant: &&&Grant| !shut_out && grant.is_live(now);
@@ -79,6 +81,20 @@ impl Rules {
             }
         }
         by_target
+    }
+
+    /// Leaves out the grants of machines that get no accounts: roles open apps to them at once.
+    pub(super) fn leave_out_machines<'a>(
+        &self,
+        identities: impl IntoIterator<Item = &'a Identity>,
+        grants: &mut Vec<Grant>,
+    ) {
+        let without = |identity: &&Identity| {
+            identity.voucher == Voucher::Machine && !self.machine_accounts.contains(&identity.provider)
+        };
+        for machine in identities.into_iter().filter(without) {
+            grants.retain(|grant| grant.identity != machine.id);
+        }
     }
 
     /// How much hurry it is that an account becomes what is desired.

@@ -35,7 +35,7 @@ pub(super) struct Arrival<'a> {
     pub(super) claims: &'a Claims,
     pub(super) app: Option<&'a AppName>,
     pub(super) decision: Decision,
-    vault: VaultId,
+    pub(super) vault: VaultId,
 }
 
 impl Lifecycle {
@@ -118,6 +118,7 @@ impl Inner {
             identity,
             sid: claims.sid().map(str::to_owned),
             id_token: id_token.cloned(),
+            access_token: None,
             strength: Strength::of(claims.set(), tx.now()),
             until: tx.now().checked_add(length).unwrap_or(tx.now()),
         };
@@ -140,7 +141,7 @@ impl Arrival<'_> {
     }
 
     /// The entry for what came of it, with the claims that decided.
-    fn entry(&self, event: Event, cause: &str, mut personal: Value) -> Entry {
+    pub(super) fn entry(&self, event: Event, cause: &str, mut personal: Value) -> Entry {
         personal["subject"] = json!(self.claims.subject());
         personal["claims"] = json!(self.claims.set().values());
         personal["decision"] = self.decision.found.iter().map(said).collect();

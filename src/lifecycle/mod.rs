@@ -3,6 +3,7 @@
 //! Every verb reads what stands, decides by the ground floor, and writes cause and consequence together: grants,
 //! what each account should be from then on, and the event. Doing it in targets is `provision`'s.
 
+mod bear;
 mod called;
 pub mod compare;
 mod decide;
@@ -32,6 +33,7 @@ mod tests;
 mod tokens;
 mod uses;
 
+pub use bear::Borne;
 pub use expire::run as expire;
 pub use guard::{Effect, Guard};
 pub use login::Admission;
@@ -73,6 +75,8 @@ pub struct Rules {
     pub groups: BTreeMap<ProviderName, GroupsSettings>,
     /// Where the accounts of each app live; an app without an entry has none.
     pub targets: BTreeMap<AppName, TargetName>,
+    /// The providers whose machines get accounts, too.
+    pub machine_accounts: BTreeSet<ProviderName>,
     /// Entitlements by which one may do much in a target: who has them loses them before others lose theirs.
     pub privileged: BTreeMap<TargetName, BTreeSet<String>>,
     /// How long things last.

@@ -62,17 +62,21 @@ impl Inner {
         now: Timestamp,
         plan: &mut Plan,
     ) {
-        let Some(founding) = person.identities.first().map(|(identity, _)| identity.clone()) else { return };
+        let theirs: Vec<Identity> = person.identities.iter().map(|(identity, _)| identity.clone()).collect();
+        let Some(founding) = theirs.first() else { return };
         let identities: Vec<Known> = person.known().collect();
         let (before, after) = (Side::from(&self.rules), Side::from(rules));
         plan.comparison.add(&identities, before, after, now);
-        let held = |side: Side<'_>| -> Vec<Grant> {
+        let held = |side: Side<'_>, rules: &Rules| -> Vec<Grant> {
             let admitted = identities.iter().filter(|known| !known.revoked);
-            admitted.flat_map(|known| side.held(known, now)).filter(|grant| grant.is_live(now)).collect()
+            let held = admitted.flat_map(|known| side.held(known, now));
+            let mut held = held.filter(|grant| grant.is_live(now)).collect();
+            rules.leave_out_machines(&theirs, &mut held);
+            held
         };
         // What is to be done anyway is not the work of these rules.
-        let old = desired(&self.rules, &held(before), &founding, accounts);
-        let new = desired(rules, &held(after), &founding, accounts);
+        let old = desired(&self.rules, &held(before, &self.rules), founding, accounts);
+        let new = desired(rules, &held(after, rules), founding, accounts);
         for (target, new) in new.into_iter().filter(|(target, new)| old.get(target) != Some(new)) {
             let standing = accounts.iter().find(|account| account.target == target);
             let steps = match standing {

@@ -15,7 +15,7 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// `ended`, `revoked`, `no_role`, or what [`Decision`] says stands in the way: `claims_unknown`, `policy_failed`,
-    /// `denied`, `separated`, `needs_approval` or `not_yet`.
+    /// `denied`, `separated`, `needs_approval` or `not_yet`; of an access token also `token_ended` or `other_kind`.
     pub reason: &'static str,
     /// Finds this refusal in the record.
     pub reference: String,
@@ -24,7 +24,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(reason: &'static str, end: Option<End>) -> Self {
+    pub(super) fn new(reason: &'static str, end: Option<End>) -> Self {
         Self { reason, reference: page::reference(), end }
     }
 

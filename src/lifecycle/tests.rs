@@ -42,7 +42,14 @@ pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
 
 pub(super) fn rules(policy: Policy) -> Rules {
     let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
-    Rules { policy, groups: BTreeMap::new(), targets: BTreeMap::new(), privileged: BTreeMap::new(), settings }
+    Rules {
+        policy,
+        groups: BTreeMap::new(),
+        targets: BTreeMap::new(),
+        machine_accounts: BTreeSet::new(),
+        privileged: BTreeMap::new(),
+        settings,
+    }
 }
 
 fn claims(sub: &str, groups: Value) -> Claims {
@@ -78,8 +85,15 @@ impl Place {
         tx.save_grant(user, &grant, Some("a policy")).await.unwrap();
         let id = crate::names::SignInId::random();
         let until = tx.now() + DAY * 400;
-        let id_token = None;
-        let sign_in = SignIn { id, identity, sid: None, id_token, strength: Default::default(), until };
+        let sign_in = SignIn {
+            id,
+            identity,
+            sid: None,
+            id_token: None,
+            access_token: None,
+            strength: Default::default(),
+            until,
+        };
         tx.add_sign_in(user, &sign_in).await.unwrap();
         tx.add_session(id, "wiki.example.com", &token_hash(TOKEN)).await.unwrap();
         tx.commit(&entry()).await.unwrap();

@@ -7,8 +7,8 @@
 use super::Deps;
 use super::wish::Wish;
 use crate::page::Page;
-use crate::session::Visit;
 use crate::session::cookie::Cookie;
+use crate::session::{Visit, token_hash};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::SignedDuration;
 
@@ -57,7 +57,7 @@ pub(super) async fn circle(
                 if deps.is_secure() { ", or a part of the way is not https" } else { "" }
             ),
         ),
-        Some(token) => match deps.sessions.find(token).await {
+        Some(token) => match deps.sessions.find(&token_hash(token)).await {
             Err(_) => return Some(Page::store_unavailable()),
             Ok(None) => (
                 "circle_store",

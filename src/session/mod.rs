@@ -2,10 +2,10 @@
 
 pub mod cookie;
 
-pub use crate::store::{Access, Account, Held, Person, Session, Unavailable};
+pub use crate::store::{Access, Account, Held, Person, Session, TokenHash, Unavailable, token_hash};
 
 use crate::names::AppName;
-use crate::store::{Store, token_hash};
+use crate::store::Store;
 use cookie::Cookie;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -27,17 +27,18 @@ impl Sessions {
         Self { store, main }
     }
 
-    /// The session with this cookie value, if it is in memory and still holds.
-    pub fn cached(&self, token: &str) -> Option<Arc<Session>> {
-        self.store.cached_session(&token_hash(token))
+    /// The session under this hash, if it is in memory and still holds.
+    pub fn cached(&self, token: &TokenHash) -> Option<Arc<Session>> {
+        self.store.cached_session(token)
     }
 
-    /// The session with this cookie value; `None` where there is none or it was revoked.
+    /// The session under this hash, as [`token_hash`] makes it of a cookie's value; `None` where there is none or it was
+    /// revoked.
     ///
     /// # Errors
     /// [`Unavailable`] where the store cannot be asked: that is not a no.
-    pub async fn find(&self, token: &str) -> Result<Option<Arc<Session>>, Unavailable> {
-        let (store, token) = (self.store.clone(), token_hash(token));
+    pub async fn find(&self, token: &TokenHash) -> Result<Option<Arc<Session>>, Unavailable> {
+        let (store, token) = (self.store.clone(), *token);
         if let Some(session) = store.cached_session(&token) {
             return Ok(Some(session));
         }
@@ -63,7 +64,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<Arc<Session>>, Unavailable> {
         let Some(token) = cookie.find(headers) else { return Ok(None) };
-        let session = self.find(token).await?;
+        let session = self.find(&token_hash(token)).await?;
         Ok(session.filter(|session| *session.host == *host && now < session.until))
     }
 }
@@ -78,7 +79,7 @@ impl Sessions {
 
     /// Puts a session in place of the one that the cookie value named before, which is stale from then on.
     pub(crate) fn hold(&self, token: &str, session: Session) {
-        let before = self.cached(token);
+        let before = self.cached(&token_hash(token));
         self.store.hold(token_hash(token), session);
         if let Some(before) = before {
             before.mark.make_stale();

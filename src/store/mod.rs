@@ -57,7 +57,7 @@ pub use place::{NoPlace, Place};
 pub use policy::Holder;
 pub use refreshes::Refresh;
 pub use session::{Access, Account, Held, Person, Session};
-pub use sessions::{SessionRow, SignIn, TokenHash, token_hash};
+pub use sessions::{SessionRow, SignIn, TokenHash, access_token_hash, token_hash};
 pub use shown::AccountRow;
 pub use tokens::{TokenRow, api_token_hash};
 pub use users::{Identity, User};

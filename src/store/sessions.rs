@@ -27,6 +27,11 @@ pub fn token_hash(token: &str) -> TokenHash {
     sha256(&[b"session", token.as_bytes()])
 }
 
+/// The hash under which the sign-in of this access token is kept.
+pub fn access_token_hash(token: &str) -> TokenHash {
+    sha256(&[b"access token", token.as_bytes()])
+}
+
 /// A sign-in to be written down.
 pub struct SignIn {
     /// Which.
@@ -37,6 +42,8 @@ pub struct SignIn {
     pub sid: Option<String>,
     /// The ID token: a hint for signing out at the provider, where people are sent there for that. Kept sealed.
     pub id_token: Option<SecretString>,
+    /// The access token that it rests on, where it rests on one.
+    pub access_token: Option<TokenHash>,
     /// How strongly the person signed in.
     pub strength: Strength,
     /// When it ends by itself.
@@ -72,8 +79,8 @@ impl Tx {
         let id_token = sign_in.id_token.as_ref().map(seal).transpose()?;
         let Strength { acr, amr, auth_time } = &sign_in.strength;
         query(
-            "INSERT INTO sign_ins (id, identity, sid, id_token, created, until, acr, amr, auth_time)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO sign_ins (id, identity, sid, id_token, created, until, acr, amr, auth_time, token)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(sign_in.id.to_string())
         .bind(sign_in.identity.to_string())
@@ -84,6 +91,7 @@ impl Tx {
         .bind(acr)
         .bind(serde_json::to_string(amr)?)
         .bind(auth_time.map(Timestamp::as_microsecond))
+        .bind(sign_in.access_token.as_ref().map(|hash| hash.to_vec()))
         .execute(&mut *self.inner)
         .await?;
         self.touch(user);
@@ -116,6 +124,26 @@ impl Tx {
             .execute(&mut *self.inner)
             .await?;
         Ok(Some(parsed(&row, "vault")?))
+    }
+
+    /// The sign-in that rests on this access token, if it was shown before, and whether it lives.
+    pub async fn sign_in_by(&mut self, access_token: &TokenHash) -> Result<Option<(SignInId, bool)>, Error> {
+        let row = query("SELECT id, until, revoked FROM sign_ins WHERE token = $1")
+            .bind(&access_token[..])
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let is_live = maybe_time(&row, "revoked")?.is_none() && self.now < time(&row, "until")?;
+        Ok(Some((parsed(&row, "id")?, is_live)))
+    }
+
+    /// Whether there is a session under this hash.
+    pub async fn has_session(&mut self, token: &TokenHash) -> Result<bool, Error> {
+        let row = query("SELECT 1 FROM sessions WHERE token = $1")
+            .bind(&token[..])
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Ends a sign-in and with it all its sessions. Whose it was, or `None` where there is no such sign-in, or it

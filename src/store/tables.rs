@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 10] = [
+const SQLITE: [Version; 11] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
@@ -19,10 +19,11 @@ const SQLITE: [Version; 10] = [
     (8, "tokens", include_str!("migrations/0008_tokens.sqlite.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.sqlite.sql")),
     (10, "signals", include_str!("migrations/0010_signals.sqlite.sql")),
+    (12, "bearers", include_str!("migrations/0012_bearers.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 7] = [
+const POSTGRES: [Version; 8] = [
     (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
     (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
     (6, "adopting", include_str!("migrations/0006_adopting.postgres.sql")),
@@ -30,6 +31,7 @@ const POSTGRES: [Version; 7] = [
     (8, "tokens", include_str!("migrations/0008_tokens.postgres.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.postgres.sql")),
     (10, "signals", include_str!("migrations/0010_signals.postgres.sql")),
+    (12, "bearers", include_str!("migrations/0012_bearers.postgres.sql")),
 ];
 
 /// Brings a store up to date.

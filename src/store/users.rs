@@ -1,7 +1,7 @@
 //! People and their identities.
 
 use super::{Error, Store, Tx, json, maybe_time, parsed, time};
-use crate::identity::{Claims, Subject};
+use crate::identity::{Claims, Subject, Voucher};
 use crate::names::{IdentityId, ProviderName, UserId, VaultId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -42,6 +42,9 @@ pub struct Identity {
     pub claims: Map<String, Value>,
     /// When that was.
     pub confirmed: Timestamp,
+    /// By what the provider vouches for it.
+    #[serde(skip)]
+    pub voucher: Voucher,
     /// When an operator shut the person out.
     pub revoked: Option<Timestamp>,
 }
@@ -51,7 +54,8 @@ macro_rules! identity {
     ($rest:literal) => {
         concat!(
             "SELECT identities.id, identities.owner, identities.provider, identities.issuer, identities.subject,
-                identities.display_name, identities.email, identities.claims, identities.confirmed, users.revoked
+                identities.display_name, identities.email, identities.claims, identities.confirmed,
+                identities.voucher, users.revoked
              FROM identities JOIN users ON users.id = identities.owner",
             $rest
         )
@@ -83,6 +87,7 @@ pub(super) fn identity(row: &AnyRow) -> Result<Identity, Error> {
         email: row.try_get("email")?,
         claims: json(row, "claims")?,
         confirmed: time(row, "confirmed")?,
+        voucher: parsed(row, "voucher")?,
         revoked: maybe_time(row, "revoked")?,
     })
 }
@@ -153,9 +158,10 @@ impl Tx {
     pub async fn save_identity(&mut self, user: UserId, claims: &Claims) -> Result<IdentityId, Error> {
         let set = claims.set();
         let row = query(
-            "INSERT INTO identities (id, owner, provider, issuer, subject, display_name, email, claims, confirmed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (issuer, subject) DO UPDATE SET provider = $3, display_name = $6, email = $7, claims = $8, confirmed = $9
+            "INSERT INTO identities (id, owner, provider, issuer, subject, display_name, email, claims, confirmed, voucher)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (issuer, subject) DO UPDATE SET
+                provider = $3, display_name = $6, email = $7, claims = $8, confirmed = $9, voucher = $10
              RETURNING id",
         )
         .bind(IdentityId::random().to_string())
@@ -167,6 +173,7 @@ impl Tx {
         .bind(set.verified_email())
         .bind(serde_json::to_string(set.values())?)
         .bind(self.now.as_microsecond())
+        .bind(claims.voucher().to_string())
         .fetch_one(&mut *self.inner)
         .await?;
         self.touch(user);

@@ -17,7 +17,7 @@ pub(crate) use counterpart::{Counterpart, Mood, next, reserve};
 pub(crate) use database::Deed;
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::{Hand, Reply as Answered};
-pub(crate) use hostile::{Change, Heard, Hostile, Play, Signs};
+pub(crate) use hostile::{AUDIENCE, Change, Heard, Hostile, Play, Signs};
 pub(crate) use process::{Process, guestpass, guestpass_with};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;

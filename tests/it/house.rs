@@ -27,7 +27,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
     ),
     ("the ground floor", &["identity", "policy", "account", "audit"]),
     ("the first floor", &["store", "issuer"]),
-    ("the second floor", &["lifecycle", "session"]),
+    ("the second floor", &["bearer", "lifecycle", "session"]),
     ("the third floor", &["gateway", "oidc", "portal", "admin", "operations", "provision", "signals"]),
     ("the roof", &["config", "app", "cli", "demo"]),
 ];

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access_log;
+mod access_tokens;
 mod admin_api;
 mod admin_people;
 mod balancer;

@@ -93,6 +93,7 @@ async fn gateway(entrance: Entrance, slow: Arc<Slow>) -> Gateway {
                 .route("/slow", get(wait))
                 .route("/large", get(|| async { vec![b'x'; 100_000] }))
                 .route("/count", post(|body: Bytes| async move { body.len().to_string() })),
+            bearers: None,
         })),
         main: Handle::current(),
         clock: Clock::turned("2026-03-02T09:00:00Z".parse().unwrap()),

@@ -1,6 +1,10 @@
 //! A fake: an OpenID provider that does what no honest one does, one thing at a time. It asks nobody who they are:
 //! whoever comes is Carla, unless the play says otherwise.
 
+mod access_tokens;
+
+pub(crate) use access_tokens::AUDIENCE;
+
 use super::CARLA;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
@@ -131,6 +135,8 @@ struct State {
     alias: Option<String>,
     /// Security events that wait to be asked for, by `jti`.
     waiting: BTreeMap<String, String>,
+    /// What it says of access tokens that say nothing by themselves.
+    opaque: HashMap<String, Value>,
 }
 
 impl Hostile {
@@ -145,6 +151,7 @@ impl Hostile {
             since: clock.now().as_second(),
             alias: None,
             waiting: BTreeMap::new(),
+            opaque: HashMap::new(),
         };
         let (issuer, secret) = (issuer.to_owned(), secret.to_owned());
         Self(Arc::new(Inner { issuer, secret, clock, state: Mutex::new(state) }))
@@ -204,6 +211,7 @@ impl Hostile {
         let path = head.uri.path().to_owned();
         let mut state = self.0.state.lock().unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
+        let proved = head.headers.contains_key(http::header::AUTHORIZATION);
         state.heard.push(Heard { path: path.clone(), headers: head.headers, form: form.clone(), body });
         match path.as_str() {
             "/.well-known/openid-configuration" => {
@@ -244,6 +252,7 @@ impl Hostile {
                 axum::Json(json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/jwks") })).into_response()
             }
             "/poll" => polled(&mut state),
+            "/introspect" => access_tokens::introspect(&state.opaque, &form, proved),
             "/claims" => self.elsewhere(&state).into_response(),
             "/v1.0/users/carla-in-entra/getMemberGroups" => {
                 axum::Json(json!({ "value": ["other", "guests"] })).into_response()
@@ -260,6 +269,7 @@ impl Hostile {
             "token_endpoint": format!("{issuer}/token"),
             "userinfo_endpoint": format!("{issuer}/userinfo"),
             "jwks_uri": format!("{issuer}/jwks"),
+            "introspection_endpoint": format!("{issuer}/introspect"),
             "pushed_authorization_request_endpoint": format!("{issuer}/par"),
             "response_types_supported": ["code"],
             "authorization_response_iss_parameter_supported": true,

@@ -19,12 +19,20 @@ impl Stage {
 
     /// The same, with `to` in place of `from` in the configuration; in it PROVIDER is the provider's address.
     pub(crate) async fn with(from: &str, to: &str) -> Self {
+        let change = |site: &Site| {
+            if !from.is_empty() {
+                site.change("guestpass.yaml", from, &to.replace("PROVIDER", &site.provider_url));
+            }
+        };
+        Self::after(change).await
+    }
+
+    /// The same after a `change` of its files.
+    pub(crate) async fn after(change: impl FnOnce(&Site)) -> Self {
         let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
         let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
         site.provider.becomes(provider.router());
-        if !from.is_empty() {
-            site.change("guestpass.yaml", from, &to.replace("PROVIDER", &site.provider_url));
-        }
+        change(&site);
         Self { house: House::of(site).await, provider }
     }
 

@@ -150,10 +150,23 @@ impl ClaimSet {
         self.get(path).and_then(Value::as_str)
     }
 
-    /// The e-mail address, where the provider says that it is verified.
+    /// The e-mail address, where the provider says that it is verified. One that others might read otherwise is none.
     pub fn verified_email(&self) -> Option<&str> {
-        (self.get("email_verified") == Some(&Value::Bool(true))).then(|| self.text("email")).flatten()
+        let verified = self.get("email_verified") == Some(&Value::Bool(true));
+        verified.then(|| self.text("email")).flatten().filter(|address| is_plain(address))
     }
+}
+
+/// Whether an address has one `@`, nothing quoted before it, and after it a domain in ASCII (CVE-2026-40574).
+fn is_plain(address: &str) -> bool {
+    let plain =
+        |letter: char| !letter.is_control() && !letter.is_whitespace() && !"@\"()<>,;:\\[]".contains(letter);
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    address.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && local.chars().all(plain) && domain.split('.').all(label)
+    })
 }
 
 fn lookup<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {

@@ -412,6 +412,13 @@ mod tests {
             (json!({ "email": "a@sub.example.com", "email_verified": true }), false),
             (json!({ "email": "a@notexample.com", "email_verified": true }), false),
             (json!({ "email": "a@example.com@evil.com", "email_verified": true }), false),
+            (json!({ "email": "a@evil.com@example.com", "email_verified": true }), false),
+            (json!({ "email": "\"a@evil.com\"@example.com", "email_verified": true }), false),
+            (json!({ "email": "a@evil.com\u{0}@example.com", "email_verified": true }), false),
+            (json!({ "email": "a@evil.com,b@example.com", "email_verified": true }), false),
+            (json!({ "email": "@example.com", "email_verified": true }), false),
+            (json!({ "email": "a@ｅxample.com", "email_verified": true }), false),
+            (json!({ "email": "jörg.o'neil+x@example.com", "email_verified": true }), true),
         ] {
             assert_eq!(judge(&who, &claims), holds, "{claims}");
         }

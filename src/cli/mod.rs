@@ -9,6 +9,7 @@ mod client;
 mod comparison;
 mod connector;
 mod demo;
+mod doctor;
 mod drift;
 mod grants;
 mod import;
@@ -46,6 +47,8 @@ enum Verb {
     Init(init::Init),
     /// Tell every mistake in the configuration and the policies; change nothing
     Check(check::Check),
+    /// Look at all that the configuration names, and say what is wrong and what to do; change nothing
+    Doctor(doctor::Doctor),
     /// Run the gateway
     Serve(serve::Serve),
     /// Let the running gateway go by the files as they are now
@@ -85,6 +88,7 @@ impl Command {
             Verb::Demo(command) => command.run(),
             Verb::Init(command) => command.run(),
             Verb::Check(command) => return command.run(),
+            Verb::Doctor(command) => return command.run(),
             Verb::Serve(command) => return command.run(),
             Verb::Policy(command) => command.run(),
             Verb::Reload(command) => command.run(),

@@ -27,6 +27,11 @@ impl Files {
         String::from_utf8(bytes?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
+    /// The files, by their paths.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(PathBuf::as_path)
+    }
+
     /// Watches the file at `path`, which somebody else reads.
     pub(super) fn watch(&mut self, path: &Path) {
         self.files.insert(path.to_owned(), print_of(path));

@@ -76,6 +76,11 @@ impl KeySet {
         Ok(Self(set.keys.into_iter().filter_map(key).collect()))
     }
 
+    /// Whether a key is there for one of these algorithms.
+    pub fn verify_some(&self, algorithms: &[Algorithm]) -> bool {
+        self.0.iter().any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)))
+    }
+
     /// The one key for what is signed by `algorithm`, by its name where one is named.
     pub(super) fn the(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoKey> {
         let named = |key: &&Key| kid.is_none_or(|kid| key.kid.as_deref() == Some(kid));

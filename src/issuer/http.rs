@@ -1,7 +1,7 @@
 //! How we ask a provider: replies up to a size, within a time, and no redirects.
 
 use crate::loopback::Resolver;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, DATE};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode};
 use std::time::Duration;
 use url::Url;
@@ -21,6 +21,8 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     /// The media type, in lower case and without parameters.
     pub(super) media: String,
+    /// When it was sent, as the other side says.
+    pub(super) date: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -86,7 +88,8 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Reply, SendError> {
     }
     let media = reply.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Ok(Reply { status: reply.status(), media, body })
+    let date = reply.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    Ok(Reply { status: reply.status(), media, date, body })
 }
 
 impl Reply {

@@ -7,6 +7,7 @@
 mod access_tokens;
 mod authorize;
 mod credential;
+mod examine;
 mod http;
 mod known;
 mod logout;
@@ -19,6 +20,7 @@ mod userinfo;
 
 pub use access_tokens::AccessTokens;
 pub use authorize::{Ask, Attempt};
+pub use examine::{Examination, Symptom};
 pub use logout::Leaving;
 pub use refresh::{Refreshable, Renewed};
 pub use settings::{Audience, ClientSettings, Method, ResponseMode, Settings, Wrong};

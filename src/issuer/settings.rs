@@ -122,6 +122,18 @@ pub enum Method {
     TlsClientAuth,
 }
 
+impl Method {
+    /// Its name, as providers offer it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+        }
+    }
+}
+
 /// For whom an assertion of ours is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -42,6 +42,11 @@ pub(super) fn migrator(dialect: Dialect) -> Migrator {
     }
 }
 
+/// The version that a store is brought to.
+pub(super) fn newest() -> i64 {
+    SQLITE.iter().map(|(number, ..)| *number).max().unwrap_or_default()
+}
+
 fn of(versions: &[Version]) -> Migrator {
     let migration = |(number, name, sql): &Version| {
         Migration::new(*number, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)

@@ -21,6 +21,7 @@ async fn every_command_says_what_it_is_for() {
         ("demo", "on this machine"),
         ("init", "configuration to start from"),
         ("check", "every mistake"),
+        ("doctor", "what to do"),
         ("serve", "Run"),
         ("reload", "as they are now"),
         ("policy test", "examples"),

@@ -16,6 +16,7 @@ mod cli;
 mod conditions;
 mod conformance;
 mod crash;
+mod doctor;
 mod effects;
 mod ends;
 mod forward_auth;

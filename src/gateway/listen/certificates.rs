@@ -15,11 +15,33 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A certificate that clients are shown.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The file that it is in.
+    pub file: String,
+    /// When it ends, where that can be told.
+    pub ends: Option<Timestamp>,
+    names: Vec<String>,
+}
+
+impl Shown {
+    /// Whether it is for this host.
+    pub fn is_for(&self, host: &str) -> bool {
+        let beside = host.find('.').map(|dot| &host[dot..]);
+        self.names.iter().any(|name| name == host || Some(name.as_str()) == beside)
+    }
+}
+
+/// When the first certificate of `pem` ends, where that can be told.
+pub fn ends_of(pem: &[u8]) -> Option<Timestamp> {
+    ends(&CertificateDer::from_pem_slice(pem).ok()?)
+}
+
 /// A certificate with its key, as read.
 pub(super) struct Certificate {
+    pub(super) shown: Shown,
     key: Arc<CertifiedKey>,
-    /// The names it is for, lower case; `*.` becomes `.`, which no name begins with.
-    names: Vec<String>,
     /// What an operator should know of it.
     pub(super) warning: Option<String>,
 }
@@ -54,7 +76,9 @@ impl Certificate {
             None if names.is_empty() => Some(format!("{shown} is for no host name")),
             None => None,
         };
-        Ok(Self { key: key.into(), names, warning })
+        // `*.` became `.`, which no name begins with.
+        let shown = Shown { file: shown.to_string(), ends: ends(&leaf), names };
+        Ok(Self { shown, key: key.into(), warning })
     }
 }
 
@@ -77,10 +101,10 @@ fn names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, webpki::Error>
     Ok(parsed.valid_dns_names().map(key).collect())
 }
 
-/// Whether a certificate has expired or is not valid yet, in words.
-fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> {
+/// What is wrong with a certificate `at` a moment, its dates before anything else.
+fn judged(certificate: &CertificateDer<'_>, at: Timestamp) -> Option<Error> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    let since = Duration::from_secs(now.as_second().try_into().ok()?);
+    let since = Duration::from_secs(at.as_second().try_into().ok()?);
     // The dates are judged before anything else, so there is no need to trust anybody to ask for them.
     let judged = verify_server_cert_signed_by_trust_anchor(
         &parsed,
@@ -89,7 +113,12 @@ fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> 
         UnixTime::since_unix_epoch(since),
         &[],
     );
-    match judged.err()? {
+    judged.err()
+}
+
+/// Whether a certificate has expired or is not valid yet, in words.
+fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> {
+    match judged(certificate, now)? {
         Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
             Some(format!("expired on {}", shown(not_after)))
         }
@@ -100,9 +129,20 @@ fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> 
     }
 }
 
+/// When a certificate ends: what would be said of it at the end of all days.
+fn ends(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    match judged(certificate, Timestamp::MAX)? {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => moment(not_after),
+        _ => None,
+    }
+}
+
+fn moment(time: UnixTime) -> Option<Timestamp> {
+    i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
+}
+
 fn shown(time: UnixTime) -> String {
-    let moment = i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    moment.map_or_else(|| "a day out of range".to_owned(), |moment| moment.to_string())
+    moment(time).map_or_else(|| "a day out of range".to_owned(), |moment| moment.to_string())
 }
 
 /// Which certificate is for whom.
@@ -117,8 +157,8 @@ impl Certificates {
     pub(super) fn new(certificates: Vec<Certificate>) -> Option<Self> {
         let first = certificates.first()?.key.clone();
         let mut named = HashMap::new();
-        for Certificate { key, names, .. } in certificates {
-            for name in names {
+        for Certificate { key, shown, .. } in certificates {
+            for name in shown.names {
                 named.entry(name).or_insert_with(|| key.clone());
             }
         }

@@ -4,7 +4,7 @@
 //! A session that is resumed keeps the server name and the client's certificate of the handshake that began it, and
 //! tickets are good for the settings that issued them alone: what was reloaded is asked for anew.
 
-use super::certificates::{Certificate, Certificates, canonical, chain};
+use super::certificates::{Certificate, Certificates, Shown, canonical, chain};
 use super::peer::Secured;
 use super::settings::TlsFiles;
 use super::stream::Socket;
@@ -27,6 +27,8 @@ pub(super) const HTTP_2: &[u8] = b"h2";
 /// How we speak TLS; it may be replaced while connections go on.
 pub struct Tls {
     current: ArcSwap<ServerConfig>,
+    /// What it was read with.
+    shown: Vec<Shown>,
 }
 
 impl Tls {
@@ -62,13 +64,19 @@ impl Tls {
             }),
             None => Arc::new(NoClientAuth),
         };
+        let shown = certificates.iter().map(|certificate| certificate.shown.clone()).collect();
         let (Some(certificates), true) = (Certificates::new(certificates), mistakes.is_empty()) else {
             return Err(mistakes);
         };
         match config(certificates, clients, provider) {
-            Ok(config) => Ok((Self { current: ArcSwap::from_pointee(config) }, warnings)),
+            Ok(config) => Ok((Self { current: ArcSwap::from_pointee(config), shown }, warnings)),
             Err(error) => Err(vec![note(&["tls"], format!("TLS cannot be set up: {error}"))]),
         }
+    }
+
+    /// The certificates with which it was read.
+    pub fn shown(&self) -> Vec<Shown> {
+        self.shown.clone()
     }
 
     /// Handshakes from now on are as `newer` says. What is open goes on.

@@ -135,6 +135,8 @@ struct State {
     alias: Option<String>,
     /// Security events that wait to be asked for, by `jti`.
     waiting: BTreeMap<String, String>,
+    /// What it says that the time is.
+    time: Option<Clock>,
     /// What it says of access tokens that say nothing by themselves.
     opaque: HashMap<String, Value>,
 }
@@ -151,6 +153,7 @@ impl Hostile {
             since: clock.now().as_second(),
             alias: None,
             waiting: BTreeMap::new(),
+            time: None,
             opaque: HashMap::new(),
         };
         let (issuer, secret) = (issuer.to_owned(), secret.to_owned());
@@ -161,7 +164,15 @@ impl Hostile {
         let provider = self.clone();
         Router::new().fallback(move |request: Request| {
             let provider = provider.clone();
-            async move { provider.answer(request).await }
+            async move {
+                let mut response = provider.answer(request).await;
+                let time = provider.0.state.lock().unwrap().time.as_ref().map(Clock::now);
+                if let Some(time) = time {
+                    let date = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                    response.headers_mut().insert(http::header::DATE, date.parse().unwrap());
+                }
+                response
+            }
         })
     }
 
@@ -173,6 +184,11 @@ impl Hostile {
     /// Signs with another key from now on, and publishes no other of its kind.
     pub(crate) fn rotates(&self) {
         self.0.state.lock().unwrap().es256 = es256(&random_text());
+    }
+
+    /// Tells the time of this clock.
+    pub(crate) fn tells_time(&self, clock: Clock) {
+        self.0.state.lock().unwrap().time = Some(clock);
     }
 
     /// Tells clients that show a certificate to come to `address`.

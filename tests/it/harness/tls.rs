@@ -1,5 +1,6 @@
 //! TLS as clients speak it: to whichever name, showing a certificate or none.
 
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
@@ -38,10 +39,16 @@ impl Authority {
 
     /// A certificate for these hosts, or for a client of such a name.
     pub(crate) fn certify(&self, names: &[&str]) -> Pair {
+        self.certify_until(names, "2400-01-01T00:00:00Z".parse().unwrap())
+    }
+
+    /// The same that is good until then.
+    pub(crate) fn certify_until(&self, names: &[&str], ends: Timestamp) -> Pair {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.not_after = std::time::SystemTime::from(ends).into();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap().pem();
         Pair { certificate, key: key.serialize_pem() }

@@ -35,6 +35,7 @@ mod raw;
 mod refresh;
 mod reload;
 mod replicas;
+mod security;
 mod sign_in;
 mod signals;
 mod sockets;

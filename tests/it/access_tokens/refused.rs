@@ -111,7 +111,7 @@ async fn what_a_token_is_not_good_for_is_told_apart_from_what_it_is_not() {
     fails(&stage, "a scope", &token, 403, "insufficient_scope", "insufficient_scope").await;
     let reply = program(&token).get(&stage.house.echo_url).await;
     assert!(reply.header("www-authenticate").ends_with("scope=\"read\""), "{reply:?}");
-    let token = stage.provider.access_token(json!({ "sub": "other", "client_id": "other" }));
+    let token = stage.provider.access_token(json!({ "sub": "other", "client_id": "other", "groups": [] }));
     fails(&stage, "a role", &token, 403, "insufficient_scope", "no_role").await;
     let token = stage.provider.access_token(json!({}));
     passes(&stage, "both", &token).await;

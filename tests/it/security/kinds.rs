@@ -29,18 +29,8 @@ async fn no_token_of_one_kind_is_good_for_another() {
     );
     let process = Process::serve(&site).await;
     let config = site.config().display().to_string();
-    let made = guestpass(&[
-        "tokens",
-        "new",
-        "robot",
-        "--role",
-        "admin",
-        "--until",
-        "2030-01-01T00:00:00Z",
-        "--config",
-        &config,
-    ])
-    .await;
+    let made =
+        guestpass(&["tokens", "new", "robot", "--role", "admin", "--for", "30d", "--config", &config]).await;
     assert_eq!(made.code, 0, "{made:?}");
 
     let mut hand = Hand::new();

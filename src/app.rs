@@ -14,7 +14,7 @@ use crate::admin::Calls;
 use crate::clock::Clock;
 use crate::config::{AccessLogAt, Config};
 use crate::gateway::listen::{self, Drain, Entrance, Listener, Patience};
-use crate::gateway::{self, AccessLog, Assertions, Gateway, Live};
+use crate::gateway::{self, AccessLog, Assertions, Gateway, Live, Tallies};
 use crate::lifecycle::{self, Lifecycle};
 use crate::metrics::Metrics;
 use crate::provision::{self, Targets};
@@ -76,11 +76,18 @@ impl App {
             operations.spawn(operations::run(operations::bind(address).await?, deps));
         }
         let told = Told::new(&metrics, clock.now());
+        told.enforced(&config.apps);
         told.left_alone(&store, &config.targets).await;
 
         let apps = watch::Sender::new(config.app_targets.clone());
-        let rules =
-            rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
+        let rules = rules(
+            config.policy,
+            &config.providers,
+            config.app_targets,
+            &config.apps,
+            &config.targets,
+            config.lifecycle,
+        );
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
         tasks.spawn(store.clone().follow_signing_keys(stop.clone()));
@@ -148,6 +155,7 @@ impl App {
         let live = Arc::new(Live::new(plan));
         tasks.spawn(gateway::upstream::check(config.upstreams.clone(), stop.clone()));
         let most = config.connections.most.map(usize::from);
+        let tallies = Tallies::new(config.workers);
         let gateway = gateway::start(Gateway {
             entrance: Entrance {
                 listeners,
@@ -157,6 +165,7 @@ impl App {
                 finish: config.shutdown.finish.0,
             },
             workers: config.workers,
+            tallies: tallies.clone(),
             access_log: access_log(&config.access_log)?,
             live: live.clone(),
             sessions,
@@ -165,7 +174,7 @@ impl App {
             clock,
             drain: drain.clone(),
         })?;
-        traffic::tell(&metrics, &gateway, &config.upstreams);
+        traffic::tell(&metrics, &gateway, &config.upstreams, &tallies);
         let reload = Reload {
             standing,
             live,

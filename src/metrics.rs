@@ -2,8 +2,9 @@
 //! keeps the handle; nothing is looked up while counting.
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
@@ -38,7 +39,47 @@ impl Metrics {
     where
         F: Fn() -> Vec<(String, i64)> + Send + Sync + 'static,
     {
-        self.registry().register_collector(Box::new(Measured { name, help, label, read }));
+        let found =
+            move || read().into_iter().map(|(value, number)| ([value], ConstGauge::new(number))).collect();
+        self.collect(name, help, MetricType::Gauge, [label], found);
+    }
+
+    /// The same for what only grows, by several labels.
+    pub fn count<F, const N: usize>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: [&'static str; N],
+        read: F,
+    ) where
+        F: Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
+    {
+        let found =
+            move || read().into_iter().map(|(values, number)| (values, ConstCounter::new(number))).collect();
+        self.collect(name, help, MetricType::Counter, labels, found);
+    }
+
+    /// The same for how long things took.
+    pub fn spread<F>(&self, name: &'static str, help: &'static str, label: &'static str, read: F)
+    where
+        F: Fn() -> Vec<(String, Spread)> + Send + Sync + 'static,
+    {
+        let found = move || read().into_iter().map(|(value, spread)| ([value], spread)).collect();
+        self.collect(name, help, MetricType::Histogram, [label], found);
+    }
+
+    fn collect<F, T, const N: usize>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: MetricType,
+        labels: [&'static str; N],
+        read: F,
+    ) where
+        F: Fn() -> Vec<([String; N], T)> + Send + Sync + 'static,
+        T: EncodeMetric + 'static,
+    {
+        self.registry().register_collector(Box::new(Found { name, help, kind, labels, read }));
     }
 
     /// Everything as it is now.
@@ -61,25 +102,57 @@ impl Default for Metrics {
     }
 }
 
-/// Numbers that are found when they are asked for.
-struct Measured<F> {
-    name: &'static str,
-    help: &'static str,
-    label: &'static str,
-    read: F,
+/// How long many things took, or how large they were.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spread {
+    /// All of them together.
+    pub sum: f64,
+    /// The upper bound of each heap, the last one infinite, with how many are in it.
+    pub heaps: Vec<(f64, u64)>,
 }
 
-impl<F> fmt::Debug for Measured<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Measured({})", self.name)
+impl Spread {
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.heaps.iter().map(|(_, count)| count).sum()
     }
 }
 
-impl<F: Fn() -> Vec<(String, i64)> + Send + Sync + 'static> Collector for Measured<F> {
+impl EncodeMetric for Spread {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count(), &self.heaps, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+/// What is found when it is asked for.
+struct Found<F, const N: usize> {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+    labels: [&'static str; N],
+    read: F,
+}
+
+impl<F, const N: usize> fmt::Debug for Found<F, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Found({})", self.name)
+    }
+}
+
+impl<F, T, const N: usize> Collector for Found<F, N>
+where
+    F: Fn() -> Vec<([String; N], T)> + Send + Sync + 'static,
+    T: EncodeMetric,
+{
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut told = encoder.encode_descriptor(self.name, self.help, None, MetricType::Gauge)?;
-        for (value, number) in (self.read)() {
-            ConstGauge::new(number).encode(told.encode_family(&[(self.label, value)])?)?;
+        let mut told = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
+        for (values, metric) in (self.read)() {
+            let labels: Vec<_> = self.labels.into_iter().zip(values).collect();
+            metric.encode(told.encode_family(&labels.as_slice())?)?;
         }
         Ok(())
     }
@@ -95,12 +168,25 @@ mod tests {
         let (metrics, doors) = (Metrics::new(), Counter::<u64>::default());
         metrics.register("doors", "Doors that were opened", doors.clone());
         doors.inc();
+        metrics.count("keys", "Keys by kind and fate", ["kind", "fate"], || {
+            vec![(["iron".into(), "lost".into()], 2)]
+        });
+        let waits = Spread { sum: 7.5, heaps: vec![(1.0, 2), (f64::INFINITY, 1)] };
+        metrics.spread("waits_seconds", "How long guests waited", "floor", move || {
+            vec![("first".to_owned(), waits.clone())]
+        });
         metrics.measure("rooms", "Rooms by floor", "floor", || vec![("first".to_owned(), 3)]);
         let text = metrics.text();
         for line in [
             "# HELP guestpass_doors Doors that were opened.",
             "guestpass_doors_total 1",
             "guestpass_rooms{floor=\"first\"} 3",
+            "# TYPE guestpass_keys counter",
+            "guestpass_keys_total{kind=\"iron\",fate=\"lost\"} 2",
+            "guestpass_waits_seconds_sum{floor=\"first\"} 7.5",
+            "guestpass_waits_seconds_count{floor=\"first\"} 3",
+            "guestpass_waits_seconds_bucket{le=\"1.0\",floor=\"first\"} 2",
+            "guestpass_waits_seconds_bucket{le=\"+Inf\",floor=\"first\"} 3",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{text}");

@@ -121,6 +121,7 @@ pub(super) fn rules(
     policy: Policy,
     providers: &BTreeMap<ProviderName, issuer::Settings>,
     targets: BTreeMap<AppName, TargetName>,
+    apps: &BTreeMap<AppName, Arc<gateway::App>>,
     speaks: &BTreeMap<TargetName, connectors::Settings>,
     settings: lifecycle::Settings,
 ) -> Rules {
@@ -133,11 +134,13 @@ pub(super) fn rules(
         settings.access_tokens.as_ref().is_some_and(|tokens| tokens.machine_accounts)
     };
     let machines = providers.iter().filter(|(_, settings)| gives(settings));
+    let observed = apps.iter().filter(|(_, app)| !app.enforce).map(|(name, _)| name.clone());
     Rules {
         policy,
         groups: groups.collect(),
         targets,
         machine_accounts: machines.map(|(name, _)| name.clone()).collect(),
+        observed: observed.collect(),
         privileged,
         settings,
     }

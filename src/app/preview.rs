@@ -28,6 +28,7 @@ impl Reload {
                 config.policy,
                 &config.providers,
                 config.app_targets,
+                &config.apps,
                 &config.targets,
                 config.lifecycle,
             );

@@ -164,8 +164,14 @@ impl Reload {
         let targets = targets(store, clock, &config.targets, &self.target_settings, &running)?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
         let apps = config.app_targets.clone();
-        let rules =
-            rules(config.policy, &config.providers, config.app_targets, &config.targets, config.lifecycle);
+        let rules = rules(
+            config.policy,
+            &config.providers,
+            config.app_targets,
+            &config.apps,
+            &config.targets,
+            config.lifecycle,
+        );
         self.let_pass(&rules, confirm).await?;
 
         if !self.standing.store.seal_by(config.sealer) {
@@ -189,6 +195,7 @@ impl Reload {
                 running.replace(newer);
             }
         }
+        self.told.enforced(&config.apps);
         (self.issuers, self.target_settings) = (issuers, config.targets);
         Ok(restart)
     }

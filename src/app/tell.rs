@@ -2,8 +2,9 @@
 
 use crate::config::{Loaded, count};
 use crate::document::Severity;
+use crate::gateway;
 use crate::metrics::Metrics;
-use crate::names::TargetName;
+use crate::names::{AppName, TargetName};
 use crate::policy::CaseOutcome;
 use crate::provision::connectors;
 use crate::store::Store;
@@ -12,18 +13,25 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Counts reloads, and tells of each.
 pub(super) struct Told {
     valid: Gauge,
     last: Gauge,
     reloads: Family<[(&'static str, &'static str); 1], Counter>,
+    enforced: Family<[(&'static str, String); 1], Gauge>,
 }
 
 impl Told {
     /// For a gateway that started at `now`: with a configuration that is right.
     pub(super) fn new(metrics: &Metrics, now: Timestamp) -> Self {
-        let told = Self { valid: Gauge::default(), last: Gauge::default(), reloads: Family::default() };
+        let told = Self {
+            valid: Gauge::default(),
+            last: Gauge::default(),
+            reloads: Family::default(),
+            enforced: Family::default(),
+        };
         metrics.register(
             "config_valid",
             "Whether the files, as they are now, are what holds: 1, or 0 while they hold a mistake",
@@ -35,6 +43,11 @@ impl Told {
             told.last.clone(),
         );
         metrics.register("config_reloads", "Reloads by what came of them", told.reloads.clone());
+        metrics.register(
+            "app_enforced",
+            "Whether an app is guarded: 1, or 0 while it is observed and every request goes on",
+            told.enforced.clone(),
+        );
         // A series that begins with its first failure shows no increase.
         for outcome in ["applied", "refused"] {
             let _ = told.reloads.get_or_create(&[("outcome", outcome)]);
@@ -52,6 +65,17 @@ impl Told {
         tracing::info!(holds, "configuration reloaded: {holds}");
         for setting in restart {
             tracing::warn!(setting, "`{setting}` was changed, too, and waits for a restart");
+        }
+    }
+
+    /// These are the apps from now on; warns of those that are not enforced.
+    pub(super) fn enforced(&self, apps: &BTreeMap<AppName, Arc<gateway::App>>) {
+        self.enforced.clear();
+        for (name, app) in apps {
+            self.enforced.get_or_create(&[("app", name.to_string())]).set(i64::from(app.enforce));
+            if !app.enforce {
+                tracing::warn!(app = %name, "{name} is observed, not enforced: whoever asks gets in, and no account is made");
+            }
         }
     }
 

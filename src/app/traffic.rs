@@ -1,12 +1,14 @@
 //! What the metrics say of the gateway's traffic. It is read when somebody asks, so that no request pays for it.
 
-use crate::gateway::Running;
+use crate::gateway::tally::{Count, Decision};
 use crate::gateway::upstream::Registry;
+use crate::gateway::{Running, Tallies};
 use crate::metrics::Metrics;
 use std::sync::Arc;
 
-/// Tells of connections and endpoints from now on.
-pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry) {
+/// Tells of requests, connections and endpoints from now on.
+pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, tallies: &Tallies) {
+    requests(metrics, tallies);
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let counts = Arc::new(gateway.counts());
     let read = counts.clone();
@@ -19,9 +21,9 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry) {
             open.into_iter().enumerate().map(|(worker, count)| (worker.to_string(), number(count))).collect()
         },
     );
-    metrics.measure("connections_closed", "Connections that were closed at once", "reason", move || {
+    metrics.count("connections_closed", "Connections that were closed at once", ["reason"], move || {
         let (_, surplus) = counts();
-        vec![("too_many".to_owned(), i64::try_from(surplus).unwrap_or(i64::MAX))]
+        vec![(["too_many".to_owned()], surplus)]
     });
     let endpoints = upstreams.clone();
     metrics.measure("endpoint_healthy", "Whether requests are sent there first", "endpoint", move || {
@@ -30,5 +32,26 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry) {
     let endpoints = upstreams.clone();
     metrics.measure("endpoint_outstanding", "Requests that it has not finished", "endpoint", move || {
         endpoints.states().into_iter().map(|state| (state.endpoint, number(state.outstanding))).collect()
+    });
+}
+
+fn requests(metrics: &Metrics, tallies: &Tallies) {
+    let app = |count: &Count| count.app.as_ref().map(ToString::to_string).unwrap_or_default();
+    let read = tallies.clone();
+    metrics.count("requests", "Requests by what became of them", ["app", "decision", "reason"], move || {
+        let of_app = |count: Count| {
+            let app = app(&count);
+            let told = move |(decision, reason, number): (Decision, &str, u64)| {
+                ([app.clone(), decision.word().to_owned(), reason.to_owned()], number)
+            };
+            count.requests.into_iter().map(told)
+        };
+        read.counts().into_iter().flat_map(of_app).collect()
+    });
+    let read = tallies.clone();
+    let help = "How long permitted requests took until their answer began";
+    metrics.spread("request_duration_seconds", help, "app", move || {
+        let to_apps = read.counts().into_iter().filter(|count| count.app.is_some());
+        to_apps.map(|count| (app(&count), count.took)).collect()
     });
 }

@@ -322,6 +322,11 @@ fn check_app(
             tell.wrong(&[here, &["host"]].concat(), format!("host \"{host}\" is taken by {other}"));
         }
     }
+    if !app.enforce {
+        let message = format!("{name} is observed, not enforced: whoever asks gets in");
+        let hint = "take `enforce` out once the access log shows that nobody is kept out who should get in";
+        tell.warn(&[here, &["enforce"]].concat(), message, hint);
+    }
     if plain {
         let message = format!("plain headers prove nothing where {name} can be reached past us");
         let hint = "let the app verify Guestpass-Assertion, or let only us connect to it";

@@ -37,8 +37,15 @@ impl Loaded {
     /// What the configuration holds, in a few words; empty where there is none.
     pub fn summary(&self) -> String {
         let Some(config) = &self.config else { return String::new() };
+        let observed = config.apps.iter().filter(|(_, app)| !app.enforce);
+        let observed: Vec<&str> = observed.map(|(name, _)| name.as_str()).collect();
+        let not = if observed.is_empty() {
+            String::new()
+        } else {
+            format!(" (not enforced: {})", observed.join(", "))
+        };
         format!(
-            "{}, {}, policy {} with {}",
+            "{}, {}{not}, policy {} with {}",
             count(config.providers.len(), "provider"),
             count(config.apps.len(), "app"),
             config.policy.version(),

@@ -1,7 +1,7 @@
 //! One line of JSON for each request: who, what, and what became of it. Written by a thread of its own, so that a slow
 //! disk holds up nobody; where lines come faster than they can be written they are counted, and the count is told.
 
-use super::authorize::Permit;
+use super::authorize::{Overlooked, Permit};
 use crate::clock::Clock;
 use crate::names::AppName;
 use http::{HeaderValue, Method, Response, Uri};
@@ -149,9 +149,13 @@ impl Asked {
         };
         match response.extensions().get() {
             Some(Outcome::Permitted(permit)) => {
-                (line.decision, line.reason) = ("permitted", permit.rule().word());
+                (line.decision, line.reason) = match permit.overlooked() {
+                    None => ("permitted", permit.rule().word()),
+                    Some(Overlooked { reason, .. }) => ("observed", *reason),
+                };
                 line.app = Some(permit.app().name.as_str());
-                let session = permit.guest().map(|guest| guest.session());
+                let looked_at = || permit.overlooked()?.session.as_ref();
+                let session = permit.guest().map(|guest| guest.session()).or_else(looked_at);
                 line.person = session.map(|session| session.person.to_string());
                 line.session = session.map(|session| session.sign_in.to_string());
             }

@@ -53,6 +53,8 @@ pub struct App {
     pub providers: Vec<ProviderName>,
     /// The plain identity headers it asks for.
     pub headers: Vec<(HeaderName, Field)>,
+    /// Whether it is guarded; if not, it is observed, and every request goes on.
+    pub enforce: bool,
     /// Whether a client must have shown a certificate.
     pub client_certificate: bool,
     /// Which access tokens it takes in place of a session, if it takes any.

@@ -19,6 +19,16 @@ struct Granted {
     route: Arc<Route>,
     rule: Arc<Rule>,
     guest: Option<Guest>,
+    overlooked: Option<Overlooked>,
+}
+
+/// That a request would have been kept out of an app that is observed, not enforced.
+#[derive(Debug, Clone)]
+pub struct Overlooked {
+    /// Why, in a word.
+    pub reason: &'static str,
+    /// Whose session was looked at. The app does not learn of them.
+    pub session: Option<Arc<Session>>,
 }
 
 /// Where somebody wants to go.
@@ -83,7 +93,7 @@ pub fn authorize(
     let Wanted { app, route, rule, host, path, address } = wanted;
     let permit = |guest| {
         let (app, route, rule) = (app.clone(), route.clone(), rule.clone());
-        Permit(Arc::new(Granted { app, route, rule, guest }))
+        Permit(Arc::new(Granted { app, route, rule, guest, overlooked: None }))
     };
     if **rule == Rule::Public {
         return Ok(permit(None));
@@ -117,6 +127,15 @@ pub fn authorize(
         Some(Account::Stuck) => Err(Refusal::Stuck),
         None => Err(Refusal::NoRole),
     }
+}
+
+/// A permit for a request that is to be kept out: for nobody in particular, whoever it is. `None` where the app is
+/// enforced.
+pub(super) fn overlook(wanted: Wanted<'_>, overlooked: Overlooked) -> Option<Permit> {
+    let Wanted { app, route, rule, .. } = wanted;
+    let (app, route, rule) = (app.clone(), route.clone(), rule.clone());
+    let permit = || Permit(Arc::new(Granted { app, route, rule, guest: None, overlooked: Some(overlooked) }));
+    (!wanted.app.enforce).then(permit)
 }
 
 /// Until when the last of these grants opens what they open; or why none does, what its person can mend first.
@@ -182,9 +201,14 @@ impl Permit {
         &self.0.rule
     }
 
-    /// Whom it is for; nobody in particular where a place is public.
+    /// Whom it is for; nobody in particular where a place is public, or what is wrong was overlooked.
     pub fn guest(&self) -> Option<&Guest> {
         self.0.guest.as_ref()
+    }
+
+    /// What was overlooked to give it.
+    pub fn overlooked(&self) -> Option<&Overlooked> {
+        self.0.overlooked.as_ref()
     }
 }
 

@@ -1,20 +1,23 @@
-//! Why a request has no permit, and what becomes of it: a page, a challenge, or the way to sign in.
+//! Why a request is kept out, and the answer to it: a page, a challenge, or the way to sign in.
 
 use super::answer::{self, About};
-use super::app::App;
 use super::authorize::Refusal;
 use super::bearer;
 use super::body::ToClient;
-use super::gate::{Asking, Going, to_sign_in};
-use super::live::Plan;
+use super::gate::{Asking, Going};
+use super::route::{BadRequest, wanted};
 use super::settings::Unauthenticated;
 use super::step_up::StepUp;
 use crate::bearer::Refusal as TokenRefusal;
 use crate::page::{Page, Reader};
 use crate::session::{Session, Unavailable};
 use axum::body::Body as RouterBody;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri, header};
 use std::sync::Arc;
+use url::form_urlencoded::Serializer;
+
+/// The reason of whoever would be sent to sign in: a page of ours says another, since it is for those who cannot be.
+const SENT_TO_SIGN_IN: &str = "sent_to_sign_in";
 
 /// Why there is no permit, and whose session was looked at.
 pub(super) struct Denied {
@@ -27,9 +30,17 @@ pub(super) struct Denied {
 }
 
 pub(super) enum Why {
+    /// By a rule.
     Refused(Refusal),
+    /// By what its access token is worth.
     Token(TokenRefusal),
+    /// It could be read in two ways.
+    Unclear(BadRequest),
+    /// By what its TLS handshake told.
+    Certificate(Box<Page>),
+    /// The store cannot be asked.
     Unavailable,
+    /// Something of ours broke.
     Internal,
 }
 
@@ -63,19 +74,56 @@ impl Denied {
         to_sign_in(headers, uri, self.step_up.as_ref())
     }
 
-    pub(super) fn answer(&self, asking: &Asking, plan: &Plan, app: &App, uri: &Uri) -> Response<ToClient> {
-        let session = self.session.as_deref();
-        let page = match &self.why {
+    /// Why, in a word: that of the page.
+    pub(super) fn reason(&self, going: &Going<'_>) -> &'static str {
+        self.page(going).reason
+    }
+
+    /// The same for those who go on all the same: also whether they would have been sent to sign in.
+    pub(super) fn told(&self, going: &Going<'_>, reader: Reader) -> &'static str {
+        match self.why {
+            Why::Refused(Refusal::SignIn) if self.is_sent_to_sign_in(going, reader) => SENT_TO_SIGN_IN,
+            _ => self.reason(going),
+        }
+    }
+
+    pub(super) fn answer(&self, asking: &Asking, going: &Going<'_>) -> Response<ToClient> {
+        let (page, challenge) = bearer::challenged(self, self.page(going), going.app);
+        let (app, session) = (Some(&**going.app), self.session.as_deref());
+        About { app, session, challenge, ..asking.about(going.uri) }.answer(page)
+    }
+
+    fn page(&self, going: &Going<'_>) -> Page {
+        match &self.why {
             Why::Refused(Refusal::SignIn) if self.by_token => bearer::over(),
+            Why::Token(why) => bearer::refused(why, going.app),
             Why::Refused(why) => {
-                let from = answer::From { url: plan.routes.url(), target: uri, client: asking.client };
-                answer::refused(why, app, session, &from)
+                let from =
+                    answer::From { url: going.plan.routes.url(), target: going.uri, client: going.client };
+                answer::refused(why, going.app, self.session.as_deref(), &from)
             }
-            Why::Token(why) => bearer::refused(why, app),
+            Why::Unclear(error) => answer::bad_request(*error),
+            Why::Certificate(page) => (**page).clone(),
             Why::Unavailable => Page::store_unavailable(),
             Why::Internal => answer::internal(),
-        };
-        let (page, challenge) = bearer::challenged(self, page, app);
-        About { app: Some(app), session, challenge, ..asking.about(uri) }.answer(page)
+        }
     }
+}
+
+/// The page that sends a person to sign in, and knows where they wanted to go.
+pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri, step_up: Option<&StepUp>) -> Request<RouterBody> {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("to", wanted(uri));
+    if let Some(step_up) = step_up {
+        step_up.write(&mut query);
+    }
+    let mut request = Request::new(RouterBody::empty());
+    // What is URL-encoded makes a URI; were it too long, the person starts at the app's front door.
+    *request.uri_mut() = Uri::try_from(format!("/.guestpass/start?{}", query.finish()))
+        .unwrap_or_else(|_| Uri::from_static("/.guestpass/start?to=%2F"));
+    // Browsers whose tabs start at the same time share what the first was given.
+    for cookie in headers.get_all(header::COOKIE) {
+        request.headers_mut().append(header::COOKIE, cookie.clone());
+    }
+    request
 }

@@ -7,11 +7,13 @@
 
 use super::answer;
 use super::body::ToClient;
-use super::gate::{Asking, Gate, Going, to_sign_in};
+use super::denied::to_sign_in;
+use super::gate::{Asking, Gate, Going};
 use super::headers::{ASSERTION, REQUEST_ID};
 use super::listen::{Peer, Timely};
 use super::memo::Granted;
 use super::route::{Asked, BadRequest, Named, Place, canonical, named};
+use super::tally::Decision;
 use crate::page::Reader;
 use crate::session::Visit;
 use http::header::AUTHORIZATION;
@@ -93,7 +95,8 @@ impl Gate {
             Err(error) => return asking.about(request.uri()).answer(answer::bad_request(error)),
         };
         let reader = Reader::of(&question.method, request.headers());
-        let mut response = self.judge(peer, &Asking { reader, ..asking }, &question, request.headers()).await;
+        let mut response =
+            self.consider(peer, &Asking { reader, ..asking }, &question, request.headers()).await;
         if question.status_only
             && !response.status().is_success()
             && response.status() != StatusCode::UNAUTHORIZED
@@ -103,7 +106,7 @@ impl Gate {
         response
     }
 
-    async fn judge(
+    async fn consider(
         &self,
         peer: &Peer,
         asking: &Asking,
@@ -112,11 +115,12 @@ impl Gate {
     ) -> Response<ToClient> {
         let Question { method, uri, name, port, host, status_only } = question;
         let (about, plan) = (asking.about(uri), self.gateway.live.plan());
-        let Asked { place, host, bound } = match plan.routes.find_at(name, *port, uri.path(), host.clone()) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => return about.answer(answer::unknown_host()),
-            Err(error) => return about.answer(answer::bad_request(error)),
-        };
+        let Asked { place, host, bound, unclear } =
+            match plan.routes.find_at(name, *port, uri.path(), host.clone()) {
+                Ok(Some(asked)) => asked,
+                Ok(None) => return self.turn_away(&about, answer::unknown_host()),
+                Err(error) => return self.turn_away(&about, answer::bad_request(error)),
+            };
         let visit = |app| Visit { app, host: bound.clone(), client: asking.client };
         let app = match place {
             Place::App(app) => app,
@@ -126,19 +130,24 @@ impl Gate {
                 page.uri_mut().clone_from(uri);
                 return never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await);
             }
-            Place::Beside(_) | Place::Ours => return about.answer(answer::unknown_host()),
+            Place::Beside(_) | Place::Ours => return self.turn_away(&about, answer::unknown_host()),
         };
-        let going = Going { plan: &plan, app: &app, host: &bound, method, uri, client: asking.client };
-        if let Some(page) = answer::client_certificate(peer, &app, name) {
-            return about.answer(page);
-        }
-        match self.grant(&going, headers, host).await {
-            Ok(granted) => yes(&granted, asking),
+        let going =
+            Going { plan: &plan, app: &app, host: &bound, method, uri, unclear, client: asking.client };
+        match self.grant(&going, peer, asking.reader, headers, host).await {
+            Ok(granted) => {
+                granted.count(self.lane, self.gateway.clock.now().duration_since(asking.now));
+                yes(&granted, asking)
+            }
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) && !status_only => {
+                self.count(&app, Decision::SentToSignIn, denied.reason(&going));
                 let page = denied.to_sign_in(headers, uri);
                 never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await)
             }
-            Err(denied) => denied.answer(asking, &plan, &app, uri),
+            Err(denied) => {
+                self.count(&app, Decision::Refused, denied.reason(&going));
+                denied.answer(asking, &going)
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use super::Gateway;
 use super::access_log::{Asked as Heard, Outcome};
 use super::answer::{self, About};
 use super::app::{App, Rule};
-use super::authorize::{Permit, Refusal, Wanted, authorize};
+use super::assertion::Word;
+use super::authorize::{Overlooked, Permit, Refusal, Wanted, authorize, overlook};
 use super::bearer;
 use super::body::ToClient;
 use super::denied::{Denied, Why};
@@ -15,15 +16,16 @@ use super::listen::{Peer, Timely};
 use super::live::Plan;
 use super::memo::{Granted, Memo};
 use super::request_id::RequestIds;
-use super::route::{Asked, Place, is_websocket_over_http2, wanted};
+use super::route::{Asked, BadRequest, Place, is_websocket_over_http2};
 use super::step_up::StepUp;
+use super::tally::Decision;
 use super::tunnel::Tunnels;
 use super::watch::Watch;
-use crate::page::Reader;
+use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
 use crate::session::{Session, TokenHash, Unavailable, Visit, token_hash};
 use axum::body::Body as RouterBody;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use std::net::IpAddr;
@@ -31,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
-use url::form_urlencoded::Serializer;
 
 /// How long a request waits for its person's account to be ready before it is told to come again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Gate {
     pub(super) gateway: Arc<Gateway>,
     /// The number of the worker, from 0.
-    lane: usize,
+    pub(super) lane: usize,
     tunnels: Tunnels,
     cookie: Cookie,
     ids: RequestIds,
@@ -63,7 +64,18 @@ pub(super) struct Going<'a> {
     pub(super) host: &'a Arc<str>,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
+    /// What is wrong with its path.
+    pub(super) unclear: Option<BadRequest>,
     pub(super) client: IpAddr,
+}
+
+/// A permit, and what hangs on it.
+struct Judged {
+    /// Where its session is found, if the request named one.
+    key: Option<TokenHash>,
+    permit: Permit,
+    /// What the app is told.
+    word: Option<Arc<Word>>,
 }
 
 impl Asking {
@@ -77,6 +89,15 @@ impl Asking {
             session: None,
             challenge: None,
         }
+    }
+}
+
+impl<'a> Going<'a> {
+    /// Where to, for whoever judges.
+    fn wanted(&self) -> Wanted<'a> {
+        let Self { app, host, method, uri, client, .. } = *self;
+        let (path, route) = (uri.path(), app.route(uri.path()));
+        Wanted { app, route, rule: route.rule(method), host, path, address: client }
     }
 }
 
@@ -153,10 +174,10 @@ impl Gate {
         }
         let plan = self.gateway.live.plan();
         let about = asking.about(request.uri());
-        let Asked { place, host, bound } = match plan.routes.find(&request) {
+        let Asked { place, host, bound, unclear } = match plan.routes.find(&request) {
             Ok(Some(asked)) => asked,
-            Ok(None) => return about.answer(answer::unknown_host()),
-            Err(error) => return about.answer(answer::bad_request(error)),
+            Ok(None) => return self.turn_away(&about, answer::unknown_host()),
+            Err(error) => return self.turn_away(&about, answer::bad_request(error)),
         };
         let visit = |app: Option<&Arc<App>>| Visit {
             app: app.map(|app| app.name.clone()),
@@ -173,52 +194,83 @@ impl Gate {
             Place::App(app) => app,
         };
         let method = judged_method(&request);
+        let uri = request.uri();
         let going =
-            Going { plan: &plan, app: &app, host: &bound, method, uri: request.uri(), client: asking.client };
-        if let Some(page) = answer::client_certificate(peer, &app, &bound) {
-            return About { app: Some(&app), ..about }.answer(page);
-        }
-        match self.grant(&going, request.headers(), host).await {
+            Going { plan: &plan, app: &app, host: &bound, method, uri, unclear, client: asking.client };
+        match self.grant(&going, peer, asking.reader, request.headers(), host).await {
             Ok(granted) => {
                 let granted = Arc::new(granted);
                 memo.remember(request.headers(), &granted);
                 self.forward(&asking, memo, granted, request).await
             }
             Err(denied) if denied.is_sent_to_sign_in(&going, asking.reader) => {
+                self.count(&app, Decision::SentToSignIn, denied.reason(&going));
                 let visit = visit(Some(&app));
                 let request = denied.to_sign_in(request.headers(), request.uri());
                 self.at_ours(&asking, &plan, visit, request).await
             }
-            Err(denied) => denied.answer(&asking, &plan, &app, request.uri()),
+            Err(denied) => {
+                self.count(&app, Decision::Refused, denied.reason(&going));
+                denied.answer(&asking, &going)
+            }
         }
     }
 
-    /// What a request that was `sent` with these headers is granted; `host` is the one that is sent on.
+    /// What a request of `peer` that was `sent` with these headers is granted; `host` is the one that is sent on. Where
+    /// its app is observed, that is something in any case.
     pub(super) async fn grant(
         &self,
         going: &Going<'_>,
+        peer: &Peer,
+        reader: Reader,
         sent: &HeaderMap,
         host: HeaderValue,
     ) -> Result<Granted, Denied> {
         let by_token = going.app.access_tokens.is_some() && bearer::is_shown(sent);
-        let judged = async {
-            let key = if by_token { self.key_of_token(going, sent).await? } else { self.key_of_cookie(sent) };
-            self.permit(going, key.as_ref()).await.map(|permit| (key, permit))
+        let Judged { key, permit, word } = match self.judge(going, peer, sent, by_token).await {
+            Ok(judged) => judged,
+            Err(denied) => {
+                let denied = Denied { by_token, ..denied };
+                let reason = denied.told(going, reader);
+                let overlooked = Overlooked { reason, session: denied.session.clone() };
+                let permit = overlook(going.wanted(), overlooked).ok_or(denied)?;
+                let key = if by_token { None } else { self.key_of_cookie(sent) };
+                Judged { key, permit, word: None }
+            }
         };
-        let (key, permit) = judged.await.map_err(|denied| Denied { by_token, ..denied })?;
+        Ok(Granted {
+            plan: going.plan.clone(),
+            tally: self.gateway.tallies.of(&going.app.name),
+            permit,
+            word,
+            key,
+            cookies: headers::cookies(sent),
+            host,
+            bound: going.host.clone(),
+        })
+    }
+
+    /// A permit to go there, and what hangs on it.
+    async fn judge(
+        &self,
+        going: &Going<'_>,
+        peer: &Peer,
+        sent: &HeaderMap,
+        by_token: bool,
+    ) -> Result<Judged, Denied> {
+        if let Some(error) = going.unclear {
+            return Err(Why::Unclear(error).into());
+        }
+        if let Some(page) = answer::client_certificate(peer, going.app, going.host) {
+            return Err(Why::Certificate(Box::new(page)).into());
+        }
+        let key = if by_token { self.key_of_token(going, sent).await? } else { self.key_of_cookie(sent) };
+        let permit = self.permit(going, key.as_ref()).await?;
         if let Some(guest) = permit.guest() {
             self.gateway.sessions.used(guest.session(), &going.app.name, guest.at());
         }
         match self.gateway.assertions.word(&permit) {
-            Ok(word) => Ok(Granted {
-                plan: going.plan.clone(),
-                permit,
-                word,
-                key,
-                cookies: headers::cookies(sent),
-                host,
-                bound: going.host.clone(),
-            }),
+            Ok(word) => Ok(Judged { key, permit, word }),
             Err(error) => {
                 tracing::error!(app = %going.app.name, %error, "no assertion could be made: {error}");
                 Err(Why::Internal.into())
@@ -228,9 +280,7 @@ impl Gate {
 
     /// A permit to go there. While the person's account is being prepared it waits, within [`PATIENCE`].
     async fn permit(&self, going: &Going<'_>, key: Option<&TokenHash>) -> Result<Permit, Denied> {
-        let Going { app, host, method, uri, client, .. } = *going;
-        let (path, route) = (uri.path(), app.route(uri.path()));
-        let wanted = Wanted { app, route, rule: route.rule(method), host, path, address: client };
+        let wanted = going.wanted();
         let mut give_up = None;
         loop {
             let session = match key {
@@ -245,7 +295,8 @@ impl Gate {
                 // A commit came between reading and judging: what was judged no longer holds.
                 continue;
             }
-            if let (Refusal::Preparing, Some(session)) = (&why, &session) {
+            // Nobody waits for what is not refused.
+            if let (Refusal::Preparing, Some(session), true) = (&why, &session, wanted.app.enforce) {
                 let give_up = *give_up.get_or_insert_with(|| Instant::now() + PATIENCE);
                 if timeout_at(give_up, session.changed()).await.is_ok() {
                     continue;
@@ -285,7 +336,9 @@ impl Gate {
         let (app, uri) = (granted.permit.app(), request.uri().clone());
         let about = About { app: Some(app), ..asking.about(&uri) };
         let Some(upstream) = &granted.permit.route().common.upstream else {
-            return about.answer(answer::elsewhere(app));
+            let page = answer::elsewhere(app);
+            granted.tally.other(Decision::Refused, page.reason);
+            return about.answer(page);
         };
         let watch = Watch {
             client: asking.client,
@@ -306,6 +359,8 @@ impl Gate {
         let terms = Terms { lane: self.lane, timeouts: common.timeouts, limit: common.body_limit };
         match forward(terms, upstream, &self.tunnels, watch, granted.word.as_deref(), client, request).await {
             Ok(mut response) => {
+                let took = gateway.clock.now().duration_since(asking.now);
+                granted.count(self.lane, took);
                 if gateway.access_log.is_some() {
                     response.extensions_mut().insert(Outcome::Permitted(granted.permit.clone()));
                 }
@@ -317,9 +372,21 @@ impl Gate {
                 } else {
                     tracing::warn!(app = %app.name, %upstream, %failure, "app does not answer: {failure}");
                 }
-                about.answer(answer::upstream_unavailable(app, &failure))
+                let page = answer::upstream_unavailable(app, &failure);
+                granted.tally.other(Decision::Refused, page.reason);
+                about.answer(page)
             }
         }
+    }
+
+    /// A request that is for no app, and so for nobody to judge.
+    pub(super) fn turn_away(&self, about: &About<'_>, page: Page) -> Response<ToClient> {
+        self.gateway.tallies.nowhere().other(Decision::Refused, page.reason);
+        about.answer(page)
+    }
+
+    pub(super) fn count(&self, app: &App, decision: Decision, reason: &'static str) {
+        self.gateway.tallies.of(&app.name).other(decision, reason);
     }
 
     /// Our own pages: they sleep and block, so they run on the main runtime, and to their end.
@@ -345,22 +412,4 @@ impl Gate {
 /// The method that rules are asked for: what becomes a WebSocket over HTTP/2 is a GET by HTTP/1.1.
 fn judged_method<B>(request: &Request<B>) -> &Method {
     if is_websocket_over_http2(request) { &Method::GET } else { request.method() }
-}
-
-/// The page that sends a person to sign in, and knows where they wanted to go.
-pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri, step_up: Option<&StepUp>) -> Request<RouterBody> {
-    let mut query = Serializer::new(String::new());
-    query.append_pair("to", wanted(uri));
-    if let Some(step_up) = step_up {
-        step_up.write(&mut query);
-    }
-    let mut request = Request::new(RouterBody::empty());
-    // What is URL-encoded makes a URI; were it too long, the person starts at the app's front door.
-    *request.uri_mut() = Uri::try_from(format!("/.guestpass/start?{}", query.finish()))
-        .unwrap_or_else(|_| Uri::from_static("/.guestpass/start?to=%2F"));
-    // Browsers whose tabs start at the same time share what the first was given.
-    for cookie in headers.get_all(header::COOKIE) {
-        request.headers_mut().append(header::COOKIE, cookie.clone());
-    }
-    request
 }

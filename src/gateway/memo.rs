@@ -7,9 +7,10 @@ use super::authorize::{Guest, Permit};
 use super::headers::Cookies;
 use super::live::Plan;
 use super::path;
+use super::tally::{Decision, Tally};
 use crate::session::TokenHash;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +34,8 @@ pub(super) struct Granted {
     /// The plan by which it was judged.
     pub(super) plan: Arc<Plan>,
     pub(super) permit: Permit,
+    /// Where requests for its app are counted.
+    pub(super) tally: Arc<Tally>,
     /// What the app is told; nothing where nobody in particular is let in.
     pub(super) word: Option<Arc<Word>>,
     /// Where its session is found, if the request named one.
@@ -93,16 +96,18 @@ impl Memo {
     }
 
     /// Remembers what `headers` were granted, where they name one host and have one line of cookies and of credentials at
-    /// most, and it was not for one path alone.
+    /// most, and it was not for one path or one time alone.
     pub(super) fn remember(&self, headers: &HeaderMap, granted: &Arc<Granted>) {
-        let one_path = granted.permit.guest().is_some_and(Guest::is_partial);
+        // What is overlooked is looked at each time: who is let in properly is told of.
+        let once =
+            granted.permit.guest().is_some_and(Guest::is_partial) || granted.permit.overlooked().is_some();
         let authorization = match granted.permit.app().access_tokens {
             Some(_) => only(headers, &header::AUTHORIZATION),
             None => Some(None),
         };
         let lines = (only(headers, &header::HOST), only(headers, &header::COOKIE), authorization);
         let remembered = match lines {
-            (Some(Some(host)), Some(cookie), Some(authorization)) if !one_path => Some(Remembered {
+            (Some(Some(host)), Some(cookie), Some(authorization)) if !once => Some(Remembered {
                 host: host.clone(),
                 cookie: cookie.cloned(),
                 authorization: authorization.cloned(),
@@ -115,6 +120,14 @@ impl Memo {
 }
 
 impl Granted {
+    /// Counts a request of the worker `lane` that was answered after so long.
+    pub(super) fn count(&self, lane: usize, took: SignedDuration) {
+        match self.permit.overlooked() {
+            None => self.tally.permitted(lane, self.permit.rule().word(), took),
+            Some(overlooked) => self.tally.other(Decision::Observed, overlooked.reason),
+        }
+    }
+
     /// Whether it would be granted again to `client` at `now`. An assertion is renewed well before any of the roles that
     /// it names ends, or its conditions no longer hold, so while it holds the permit does.
     fn holds(&self, client: IpAddr, now: Timestamp) -> bool {

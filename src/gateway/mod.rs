@@ -17,7 +17,7 @@
 //! 7. Forwarding, which takes a permit. Both ways are streamed, and what lasts longer than a moment is watched
 //!    until the permit ends.
 //!
-//! A refused request never reaches an app.
+//! A refused request never reaches an app, unless the app is observed, not enforced: then it goes on as nobody's.
 
 pub mod access_log;
 pub mod app;
@@ -28,6 +28,7 @@ pub mod listen;
 pub mod live;
 pub mod route;
 pub mod settings;
+pub mod tally;
 pub mod upstream;
 
 mod answer;
@@ -68,6 +69,7 @@ pub use assertion::Assertions;
 pub use live::{Live, Plan};
 pub use route::Routes;
 pub use settings::{Mistake, Settings};
+pub use tally::Tallies;
 pub use worker::{Running, start};
 
 /// All that the gate needs.
@@ -82,6 +84,8 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// What apps are told.
     pub assertions: Arc<Assertions>,
+    /// Where requests are counted.
+    pub tallies: Tallies,
     /// Where each request leaves a line.
     pub access_log: Option<AccessLog>,
     /// Where our own pages run.

@@ -69,6 +69,8 @@ pub struct Asked {
     pub host: HeaderValue,
     /// The host as sessions are bound to it: with a port only where the configuration names one.
     pub bound: Arc<str>,
+    /// What is wrong with the path, where that is for the app to bear: it is observed, not enforced.
+    pub unclear: Option<BadRequest>,
 }
 
 /// A host that two claim; which, and the app that came second.
@@ -148,17 +150,29 @@ impl Routes {
         path: &str,
         sent: HeaderValue,
     ) -> Result<Option<Asked>, BadRequest> {
-        path::check(path)?;
-        let Some(Entry { port: named, place }) = self.entry(name, port) else { return Ok(None) };
+        let checked = path::check(path);
+        let Some(Entry { port: named, place }) = self.entry(name, port) else {
+            return checked.map(|()| None);
+        };
+        let mut unclear = None;
         let place = match place {
-            Place::App(app) if is_ours(path) => Place::Beside(app.clone()),
+            Place::App(app) if is_ours(path) => {
+                checked?;
+                Place::Beside(app.clone())
+            }
             Place::App(app) => {
-                path::check_in(app, path)?;
+                match checked.and_then(|()| path::check_in(app, path)) {
+                    Err(error @ BadRequest::Path) if !app.enforce => unclear = Some(error),
+                    checked => checked?,
+                }
                 place.clone()
             }
-            _ => place.clone(),
+            Place::Ours | Place::Beside(_) => {
+                checked?;
+                place.clone()
+            }
         };
-        Ok(Some(Asked { place, host: sent, bound: host::join(name, *named).into() }))
+        Ok(Some(Asked { place, host: sent, bound: host::join(name, *named).into(), unclear }))
     }
 
     fn entry(&self, name: &str, port: Option<u16>) -> Option<&Entry> {

@@ -47,6 +47,9 @@ pub struct Settings<A> {
     /// Plain identity headers it asks for. They prove nothing where the app can be reached past us.
     #[serde(default)]
     pub headers: BTreeMap<String, Field>,
+    /// Whether it is guarded. If not, it is observed: what would be done is told, and nothing is refused or provisioned.
+    #[serde(default = "yes")]
+    pub enforce: bool,
     /// Whether a client must have shown a certificate of `tls.client-ca`.
     #[serde(default)]
     pub client_certificate: bool,
@@ -69,6 +72,10 @@ pub struct Settings<A> {
 
 fn none<A>() -> Option<A> {
     None
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A mistake in the settings of an app.
@@ -148,6 +155,7 @@ impl<A> Settings<A> {
             hosts: self.host.0,
             providers: self.providers,
             headers: plain,
+            enforce: self.enforce,
             client_certificate: self.client_certificate,
             access_tokens: access_tokens.map(Arc::new),
             longest: routes.keys().map(|prefix| prefix.len()).max().unwrap_or(0),

@@ -6,7 +6,7 @@ use super::listen::{Drain, Entrance, Patience};
 use super::settings::{Mistake, Settings};
 use super::tunnel::Tunnels;
 use super::upstream::{Loader, Registry};
-use super::{Assertions, Gateway, Live, Plan, Routes};
+use super::{Assertions, Gateway, Live, Plan, Routes, Tallies};
 use crate::account::{Because, Limits, Opening, Terms};
 use crate::clock::Clock;
 use crate::identity::SigningKey;
@@ -61,6 +61,7 @@ pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
         live: Arc::new(Live::new(plan)),
         sessions: Sessions::for_tests().await,
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
+        tallies: Tallies::new(2),
         access_log: None,
         main: Handle::current(),
         clock: Clock::turned(at(0)),

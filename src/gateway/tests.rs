@@ -91,6 +91,7 @@ impl Front {
                 bearers: None,
             })),
             sessions: sessions.clone(),
+            tallies: Tallies::new(2),
             access_log: None,
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
             main: Handle::current(),

@@ -3,7 +3,7 @@
 //! ends.
 
 use super::app::Rule;
-use super::authorize::{Permit, Wanted, authorize};
+use super::authorize::{Overlooked, Permit, Wanted, authorize, overlook};
 use super::gate::Gate;
 use super::live::Plan;
 use super::memo::Granted;
@@ -36,7 +36,8 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Resolves when the permit has ended: its moment came, or the person or the plan changed, and it would not be given
-    /// again. Where hours of one role end, another may open. An app that is not in the plan any more is open to nobody.
+    /// again. Where hours of one role end, another may open. An app that is not in the plan any more is open to nobody; one
+    /// that is observed stays open to everybody, until it is enforced.
     pub(super) async fn over(self) {
         let gateway = &*self.gate.gateway;
         let (mut permit, mut plan) = (self.granted.permit.clone(), self.granted.plan.clone());
@@ -46,7 +47,7 @@ impl Watch {
                 () = person_changed(&permit) => {}
                 () = gateway.live.changed(&plan) => plan = gateway.live.plan(),
             }
-            match self.judge_again(&plan).await {
+            match self.judge_again(&plan).await.or_else(|| self.look_away(&plan)) {
                 Some(again) => permit = again,
                 None => return,
             }
@@ -57,6 +58,9 @@ impl Watch {
     async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
         let Granted { permit, key, bound: host, .. } = &*self.granted;
         let app = plan.routes.app(&permit.app().name)?;
+        if app.enforce && permit.overlooked().is_some() {
+            return None;
+        }
         let (path, route) = (self.uri.path(), app.route(self.uri.path()));
         let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
         let gateway = &*self.gate.gateway;
@@ -73,6 +77,20 @@ impl Watch {
                 Err(_) => return None,
             }
         }
+    }
+
+    /// A permit to go on where the app is observed, not enforced.
+    fn look_away(&self, plan: &Plan) -> Option<Permit> {
+        let Granted { permit, bound: host, .. } = &*self.granted;
+        let app = plan.routes.app(&permit.app().name)?;
+        let (path, route) = (self.uri.path(), app.route(self.uri.path()));
+        let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
+        let reason = "ended";
+        let again = overlook(wanted, Overlooked { reason, session: None });
+        if again.is_some() && permit.overlooked().is_none() {
+            tracing::info!(app = %app.name, "what is under way would have been ended, and goes on: the app is not enforced");
+        }
+        again
     }
 }
 

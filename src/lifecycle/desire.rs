@@ -36,6 +36,8 @@ impl Inner {
         for standing in tx.standing_accounts(user).await? {
             let ever = ever.remove(&standing.target).unwrap_or_default();
             let held: Vec<_> = ever.iter().filter(live).copied().collect();
+            let held = self.rules.counted(&held, &standing.desired, &standing.given);
+            let held: Vec<&Grant> = held.iter().map(|grant| &**grant).collect();
             let mut desired = Desired::for_grants(&bearer, &held, &standing.given, closing(&ever));
             let ours = standing.origin == Origin::Created && !matches!(desired, Desired::Active(_));
             let mut delete_at = ours.then(|| retained_until(&ever)).flatten();
@@ -51,7 +53,7 @@ impl Inner {
             }
         }
         for (target, ever) in ever {
-            let held: Vec<_> = ever.iter().filter(live).copied().collect();
+            let held = self.rules.enforced(ever.iter().filter(live).copied());
             if !held.is_empty() {
                 let desired = Desired::for_grants(&bearer, &held, &BTreeSet::new(), closing(&ever));
                 tx.add_account(user, target, &self.external_id(founding), &desired).await?;

@@ -17,6 +17,7 @@ mod guard;
 mod link;
 mod login;
 mod logout;
+mod observe;
 mod open;
 mod plan;
 mod refresh;
@@ -77,6 +78,8 @@ pub struct Rules {
     pub targets: BTreeMap<AppName, TargetName>,
     /// The providers whose machines get accounts, too.
     pub machine_accounts: BTreeSet<ProviderName>,
+    /// Apps that are observed, not enforced: no account is made for them, and none is given more.
+    pub observed: BTreeSet<AppName>,
     /// Entitlements by which one may do much in a target: who has them loses them before others lose theirs.
     pub privileged: BTreeMap<TargetName, BTreeSet<String>>,
     /// How long things last.

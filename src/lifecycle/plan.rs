@@ -102,21 +102,24 @@ fn desired(
     accounts: &[KnownAccount],
 ) -> BTreeMap<TargetName, Desired> {
     let (bearer, none) = (bearer(founding), BTreeSet::new());
-    let mut wanted = rules.by_target(held);
     let known = rules.targets.values().collect::<BTreeSet<_>>();
-    let standing = accounts
-        .iter()
-        .filter(|account| known.contains(&account.target))
-        .map(|account| (&account.target, &account.given));
-    let standing: BTreeMap<_, _> = standing.collect();
-    for target in standing.keys() {
-        wanted.entry(target).or_default();
+    let for_grants =
+        |grants: &[&Grant], given| Desired::for_grants(&bearer, grants, given, Closing::default());
+    let mut wanted = rules.by_target(held);
+    let mut desired = BTreeMap::new();
+    for account in accounts.iter().filter(|account| known.contains(&account.target)) {
+        let grants = wanted.remove(&account.target).unwrap_or_default();
+        let grants = rules.counted(&grants, &account.desired, &account.given);
+        let grants: Vec<&Grant> = grants.iter().map(|grant| &**grant).collect();
+        desired.insert(account.target.clone(), for_grants(&grants, &account.given));
     }
-    let desired = |(target, grants): (&TargetName, Vec<&Grant>)| {
-        let given = standing.get(target).copied().unwrap_or(&none);
-        (target.clone(), Desired::for_grants(&bearer, &grants, given, Closing::default()))
-    };
-    wanted.into_iter().map(desired).collect()
+    for (target, grants) in wanted {
+        let grants = rules.enforced(grants.into_iter());
+        if !grants.is_empty() {
+            desired.insert(target.clone(), for_grants(&grants, &none));
+        }
+    }
+    desired
 }
 
 fn by_person(accounts: Vec<KnownAccount>) -> BTreeMap<UserId, Vec<KnownAccount>> {

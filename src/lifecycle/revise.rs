@@ -35,7 +35,7 @@ pub async fn run(lifecycle: Lifecycle, stop: CancellationToken) {
             () = stop.cancelled() => return,
             // What does not hold any more reaches nobody else.
             () = replaced.as_mut() => continue,
-            reached = inner.reach_everybody() => reached.is_err_and(|error| {
+            reached = inner.carry_out() => reached.is_err_and(|error| {
                 tracing::error!(%error, "the policy has not reached everybody yet");
                 true
             }),
@@ -69,6 +69,11 @@ impl Lifecycle {
 }
 
 impl Inner {
+    async fn carry_out(&self) -> Result<(), Error> {
+        self.reach_everybody().await?;
+        self.make_up_for_accounts().await
+    }
+
     /// Carries the policy that holds out on everybody, if that has not been done, and may be.
     pub(super) async fn reach_everybody(&self) -> Result<(), Error> {
         let version = self.rules.policy.version().to_string();

@@ -47,6 +47,7 @@ pub(super) fn rules(policy: Policy) -> Rules {
         groups: BTreeMap::new(),
         targets: BTreeMap::new(),
         machine_accounts: BTreeSet::new(),
+        observed: BTreeSet::new(),
         privileged: BTreeMap::new(),
         settings,
     }

@@ -2,7 +2,7 @@
 
 use super::{Error, Store, Tx, flag, json, maybe_time, parsed, time};
 use crate::account::{Because, End, Grant};
-use crate::names::{AppName, GrantId, RoleName, UserId};
+use crate::names::{AppName, GrantId, RoleName, TargetName, UserId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -149,6 +149,35 @@ impl Store {
              GROUP BY identities.owner ORDER BY 2 LIMIT $2",
         )
         .bind(now.as_microsecond())
+        .bind(i64::from(limit))
+        .fetch_all(&self.0.reader)
+        .await?;
+        rows.iter().map(|row| parsed(row, "owner")).collect()
+    }
+
+    /// People who are signed in and hold something live in `app`, but have no account in `target`, nor are to have one;
+    /// at most `limit`.
+    pub async fn people_without_account(
+        &self,
+        app: &AppName,
+        target: &TargetName,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<UserId>, Error> {
+        let rows = query(
+            "SELECT DISTINCT identities.owner
+             FROM grants
+             JOIN identities ON identities.id = grants.identity
+             JOIN users ON users.id = identities.owner
+             JOIN sign_ins ON sign_ins.identity = identities.id
+             WHERE grants.app = $1 AND grants.ended = 0 AND grants.until > $2 AND users.revoked IS NULL
+             AND sign_ins.revoked IS NULL AND sign_ins.until > $2
+             AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.owner = identities.owner AND accounts.target = $3)
+             LIMIT $4",
+        )
+        .bind(app.as_str())
+        .bind(now.as_microsecond())
+        .bind(target.as_str())
         .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;

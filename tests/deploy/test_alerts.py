@@ -30,7 +30,8 @@ class Told(unittest.TestCase):
         with Gateway(render(**FOUR)) as gateway:
             text = ask(gateway.operations, "/metrics")
         endings = {"counter": "_total", "info": "_info"}
-        cls.told = {name + endings.get(kind, "") for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)}
+        types = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+        cls.told = {name + endings.get(kind, "") for name, kind in types}
         cls.told.add("guestpass_accounts")  # Only where there are some.
 
     def test_alerts_and_panels_ask_for_what_the_gateway_tells(self):

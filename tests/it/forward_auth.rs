@@ -180,3 +180,31 @@ async fn the_questions_of_envoy_and_traefik_are_answered_for_trusted_proxies() {
     assert_eq!(carried.house.echo.seen(), [], "a question reached the app");
     carried.house.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_observed_is_always_a_yes_and_names_nobody_whom_it_would_refuse() {
+    let mut carried = Carried::by_nobody().await;
+    let at = carried.host(&carried.echo_url).to_owned();
+    let host = format!("    host: \"{at}\"\n");
+    carried.house.change("guestpass.yaml", &host, &format!("{host}    enforce: false\n"));
+    carried.house.restart().await;
+    let mut carla = Hand::new();
+    carried.sign_in(&mut carla, &format!("{}/.guestpass/start?to=/", carried.echo_url), CARLA).await;
+    let cookie = format!("cookie: guestpass={}\r\n", carla.cookies_at(&carried.echo_url)["guestpass"]);
+    for (target, more, named) in [
+        ("/page", "", false),
+        ("/page", &*cookie, true),
+        ("/staff", &*cookie, false),
+        ("/public/../staff", &*cookie, false),
+    ] {
+        let mut wire = Wire::to(carried.ask).await;
+        let forged = "guestpass-assertion: forged\r\naccept: text/html\r\n";
+        wire.send(format!("GET /.guestpass/auth{target} HTTP/1.1\r\nhost: {at}\r\n{forged}{more}\r\n")).await;
+        let told = wire.told().await.unwrap();
+        assert_eq!(told.status, 200, "{target}: {}", told.head);
+        // Empty where nobody is named, so that it is written over.
+        let word = told.header("guestpass-assertion").unwrap();
+        assert_eq!((word.starts_with("ey"), word.is_empty()), (named, !named), "{target}: {}", told.head);
+    }
+    carried.house.finish().await;
+}

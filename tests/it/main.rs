@@ -24,6 +24,7 @@ mod harness;
 mod house;
 mod keys;
 mod listeners;
+mod observe;
 mod operations;
 mod operators;
 mod outage;

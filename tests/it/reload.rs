@@ -235,6 +235,31 @@ async fn a_stricter_rule_holds_at_once_for_connections_streams_and_tunnels_that_
 }
 
 #[tokio::test]
+async fn what_an_observed_app_lets_pass_ends_when_it_is_enforced_and_not_before() {
+    let house = House::of(site_that_streams(&Arc::default()).await).await;
+    let (observed, enforced) = ("chat.localhost, enforce: false,", "chat.localhost,");
+    house.change(CONFIG, enforced, observed);
+    applied(&house).await;
+    let mut nobodys = socket(&house, "nothing=here").await;
+    assert!(echoes(&mut nobodys, "who is there?").await);
+    let in_chat = {
+        let url = format!("{}/.guestpass/start?to=/", chat(&house));
+        cookie(&house, &url, CARLA).await
+    };
+    let mut carlas = socket(&house, &in_chat).await;
+    house.turn(SignedDuration::from_hours(24 * 31));
+    house.change(CONFIG, "title: Notes", "title: Notebook");
+    applied(&house).await;
+    assert!(echoes(&mut nobodys, "still here").await);
+    assert!(echoes(&mut carlas, "mine has ended, and goes on").await);
+    house.change(CONFIG, observed, enforced);
+    applied(&house).await;
+    is_closed(nobodys).await;
+    is_closed(carlas).await;
+    house.finish().await;
+}
+
+#[tokio::test]
 async fn an_app_that_is_taken_out_is_unknown_and_its_tunnels_end() {
     let house = House::of(site_that_streams(&Arc::default()).await).await;
     let (in_echo, in_chat) =

@@ -15,7 +15,7 @@ use super::settings::{CertificateFiles, TlsFiles};
 use super::stream::{Accepted, Held, Socket};
 use super::*;
 use crate::clock::Clock;
-use crate::gateway::{Assertions, Gateway, Live, Plan, Routes, Running, start};
+use crate::gateway::{Assertions, Gateway, Live, Plan, Routes, Running, Tallies, start};
 use crate::identity::SigningKey;
 use crate::session::{Sessions, Visit};
 use axum::body::Bytes;
@@ -84,6 +84,7 @@ async fn gateway(entrance: Entrance, slow: Arc<Slow>) -> Gateway {
         entrance,
         workers: 2,
         sessions: Sessions::for_tests().await,
+        tallies: Tallies::new(2),
         access_log: None,
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
         live: Arc::new(Live::new(Plan {

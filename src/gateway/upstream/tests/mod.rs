@@ -104,8 +104,16 @@ impl Way {
         let permit = authorize(None, wanted, at(0)).unwrap();
         let (gate, plan) = (self.gate.clone(), self.gate.gateway.live.plan());
         let (host, bound) = (HeaderValue::from_static(HOST), HOST.into());
-        let granted =
-            Arc::new(Granted { plan, permit, word: None, key: None, cookies: Cookies::AsSent, host, bound });
+        let granted = Arc::new(Granted {
+            plan,
+            tally: self.gate.gateway.tallies.of(&self.app.name),
+            permit,
+            word: None,
+            key: None,
+            cookies: Cookies::AsSent,
+            host,
+            bound,
+        });
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let watch = Watch { granted, gate, uri, method, client: HERE };
         let host = HeaderValue::from_static(HOST);

@@ -69,10 +69,11 @@ impl App {
         // Time that has been seen once has passed, whatever the machine's clock says after a restart.
         clock.not_before(store.instance().high_water);
         let (stop, drain, metrics) = (CancellationToken::new(), Drain::default(), Metrics::new());
+        let started = CancellationToken::new();
         let (mut tasks, mut operations) = (JoinSet::new(), JoinSet::new());
         if let Some(address) = config.operations {
             let (metrics, store, leaving) = (metrics.clone(), store.clone(), drain.leaving());
-            let deps = operations::Deps { metrics, store, leaving };
+            let deps = operations::Deps { metrics, store, started: started.clone(), leaving };
             operations.spawn(operations::run(operations::bind(address).await?, deps));
         }
         let told = Told::new(&metrics, clock.now());
@@ -193,6 +194,7 @@ impl App {
             told,
         };
         tasks.spawn(reload.run(wishes, stop.clone()));
+        started.cancel();
         let announce = config.shutdown.announce.0;
         Ok(Self { store, gateway, drain, announce, tasks, operations, reloads, stop })
     }

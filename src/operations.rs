@@ -26,6 +26,8 @@ pub struct Deps {
     pub metrics: Metrics,
     /// To read.
     pub store: Store,
+    /// Cancelled once everything runs: before that no requests should be sent here.
+    pub started: CancellationToken,
     /// Cancelled when no more requests should be sent here.
     pub leaving: CancellationToken,
 }
@@ -34,20 +36,21 @@ pub struct Deps {
 struct Door {
     metrics: Metrics,
     store: Store,
+    started: CancellationToken,
     leaving: CancellationToken,
     /// By target and state.
     accounts: Family<[(&'static str, String); 2], Gauge>,
 }
 
 /// The pages of this door.
-pub fn router(Deps { metrics, store, leaving }: Deps) -> Router {
+pub fn router(Deps { metrics, store, started, leaving }: Deps) -> Router {
     let accounts = Family::default();
     metrics.register("accounts", "Accounts in apps by what they are or wait to be", accounts.clone());
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(tell))
-        .with_state(Door { metrics, store, leaving, accounts })
+        .with_state(Door { metrics, store, started, leaving, accounts })
 }
 
 /// Listens on `address`.
@@ -68,6 +71,8 @@ pub async fn run(listener: TcpListener, deps: Deps) {
 async fn ready(State(door): State<Door>) -> Response {
     let why_not = if door.leaving.is_cancelled() {
         "it is stopping: send requests elsewhere".to_owned()
+    } else if !door.started.is_cancelled() {
+        "it is starting".to_owned()
     } else {
         match timeout(PATIENCE, door.store.try_reading()).await {
             Ok(Ok(())) => return "ready\n".into_response(),

@@ -64,6 +64,20 @@ async fn who_cannot_read_the_store_is_not_ready() {
     house.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_ready_tells_all_that_it_counts() {
+    let site = Site::new(Clock::system()).await;
+    let process = Process::serve(&site).await;
+    let told = soon(|| async {
+        let ready = site.watched("/readyz").await.0 == 200;
+        let told = site.watched("/metrics").await.1;
+        ready.then_some(told)
+    })
+    .await;
+    assert!(told.contains("guestpass_connections{worker=") && told.contains("guestpass_requests"), "{told}");
+    process.kill().await;
+}
+
 #[tokio::test]
 async fn who_stops_says_so_while_requests_finish() {
     let site = Site::new(Clock::system()).await;

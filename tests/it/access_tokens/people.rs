@@ -57,7 +57,7 @@ async fn a_client_that_is_called_like_a_person_is_not_let_in_as_them() {
     let token = stage.provider.access_token(json!({ "sub": CARLA, "client_id": CARLA }));
     fails(&stage, "a client called c-17", &token, 403, "insufficient_scope", "other_kind").await;
     let record = stage.house.record().await;
-    assert_eq!(record.last().unwrap(), "sign_in_refused echo other_kind", "{record:?}");
+    assert!(record.contains(&"sign_in_refused echo other_kind".to_owned()), "{record:?}");
     stage.close().await;
 }
 

@@ -54,7 +54,7 @@ async fn a_token_that_nobody_or_somebody_else_has_signed_or_that_is_something_el
         ("spoilt", "signature", at("e1".into()), Signs::Spoilt(Algorithm::ES256)),
         ("another key's name", "does not publish", at("r1".into()), Signs::Es256),
         ("a name that nobody knows", "does not publish", at("e9".into()), Signs::Es256),
-        ("no type", "jwt", json!({ "kid": "e1" }), Signs::Es256),
+        ("no type", "no type", json!({ "kid": "e1" }), Signs::Es256),
         ("an ID token's type", "JWT", json!({ "typ": "JWT", "kid": "e1" }), Signs::Es256),
         ("a logout token's type", "logout+jwt", json!({ "typ": "logout+jwt", "kid": "e1" }), Signs::Es256),
         ("something unknown", "crit", json!({ "typ": "at+jwt", "kid": "e1", "crit": ["x"] }), Signs::Es256),

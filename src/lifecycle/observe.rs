@@ -58,13 +58,14 @@ impl Inner {
     pub(super) async fn make_up_for_accounts(&self) -> Result<(), Error> {
         for (app, target) in self.rules.targets.iter().filter(|(app, _)| !self.rules.observed.contains(*app))
         {
+            let mut after = None;
             loop {
-                let people = self.store.people_without_account(app, target, self.clock.now(), BATCH).await?;
+                let now = self.clock.now();
+                let people = self.store.people_without_account(app, target, now, after, BATCH).await?;
+                let Some(last) = people.last() else { break };
+                after = Some(*last);
                 for &user in &people {
                     self.make_up_for(user, app).await?;
-                }
-                if people.len() < BATCH as usize {
-                    break;
                 }
             }
         }
@@ -75,9 +76,13 @@ impl Inner {
         let mut tx = self.begin().await?;
         let now = tx.now();
         let Some(person) = tx.user(user).await? else { return Ok(()) };
-        let held = tx.grants(user).await?.into_iter();
-        let held = held.filter(|grant| grant.terms.app == *app && grant.is_live(now));
-        let grants = held.map(|grant| grant.id).collect();
+        let mut held = tx.grants(user).await?;
+        self.rules.leave_out_machines(&tx.identities(user).await?, &mut held);
+        held.retain(|grant| grant.terms.app == *app && grant.is_live(now));
+        if held.is_empty() {
+            return Ok(());
+        }
+        let grants = held.iter().map(|grant| grant.id).collect();
         self.desire(&mut tx, user, Occasion::Change).await?;
         let entry = Entry {
             event: Event::AccessRevised { grants },

@@ -155,13 +155,14 @@ impl Store {
         rows.iter().map(|row| parsed(row, "owner")).collect()
     }
 
-    /// People who are signed in and hold something live in `app`, but have no account in `target`, nor are to have one;
-    /// at most `limit`.
+    /// People who are signed in and hold something live in `app`, but have no account in `target`, nor are to have one, in
+    /// the order of their ids: those after `after`, at most `limit`.
     pub async fn people_without_account(
         &self,
         app: &AppName,
         target: &TargetName,
         now: Timestamp,
+        after: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<UserId>, Error> {
         let rows = query(
@@ -173,11 +174,13 @@ impl Store {
              WHERE grants.app = $1 AND grants.ended = 0 AND grants.until > $2 AND users.revoked IS NULL
              AND sign_ins.revoked IS NULL AND sign_ins.until > $2
              AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.owner = identities.owner AND accounts.target = $3)
-             LIMIT $4",
+             AND identities.owner > $4
+             ORDER BY identities.owner LIMIT $5",
         )
         .bind(app.as_str())
         .bind(now.as_microsecond())
         .bind(target.as_str())
+        .bind(after.map(|user| user.to_string()).unwrap_or_default())
         .bind(i64::from(limit))
         .fetch_all(&self.0.reader)
         .await?;

@@ -129,6 +129,22 @@ async fn an_app_that_takes_none_and_one_with_another_name_are_not_opened_by_it()
 }
 
 #[tokio::test]
+async fn a_program_that_gets_no_account_is_given_none_by_a_start_either() {
+    let mut stage = stage().await;
+    let token = stage.provider.access_token(json!({}));
+    assert_eq!(program(&token).get(&stage.house.echo_url).await.status, 200);
+    stage.house.restart().await;
+    assert_eq!(program(&token).get(&stage.house.echo_url).await.status, 200);
+    // The policy reaches everybody meanwhile.
+    for _ in 0..20 {
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        assert_eq!(stage.house.record().await, ["signed_in first"]);
+    }
+    assert!(stage.house.kept().await.is_empty());
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn an_account_and_the_token_itself_are_had_where_that_is_asked_for() {
     let stage =
         Stage::after(|site| takes_tokens(site, "{ machine-accounts: true }", ", pass-on: true")).await;

@@ -2,6 +2,7 @@
 
 mod api;
 mod condition;
+mod expiry;
 mod fixed;
 mod inquire;
 mod plan;
@@ -72,11 +73,17 @@ impl App {
         let started = CancellationToken::new();
         let (mut tasks, mut operations) = (JoinSet::new(), JoinSet::new());
         if let Some(address) = config.operations {
-            let (metrics, store, leaving) = (metrics.clone(), store.clone(), drain.leaving());
-            let deps = operations::Deps { metrics, store, started: started.clone(), leaving };
+            let deps = operations::Deps {
+                metrics: metrics.clone(),
+                store: store.clone(),
+                clock: clock.clone(),
+                started: started.clone(),
+                leaving: drain.leaving(),
+            };
             operations.spawn(operations::run(operations::bind(address).await?, deps));
         }
         let told = Told::new(&metrics, clock.now());
+        told.policy(&config.policy.version().to_string());
         told.enforced(&config.apps);
         told.left_alone(&store, &config.targets).await;
 
@@ -130,6 +137,7 @@ impl App {
             lifecycle,
             sessions: sessions.clone(),
             clock: clock.clone(),
+            outcomes: oidc::Outcomes::new(&metrics),
             admin: deps,
             calls,
             signals: signals.clone(),
@@ -137,6 +145,7 @@ impl App {
         let issuers = standing.issuers(&config.providers, &Issuers::new())?;
         let plan = standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
         let asked = watch::Sender::new(issuers.clone());
+        condition::tell_of_providers(&metrics, asked.subscribe());
         let refreshing = oidc::Refreshing {
             issuers: asked.subscribe(),
             lifecycle: standing.lifecycle.clone(),
@@ -175,6 +184,7 @@ impl App {
             clock,
             drain: drain.clone(),
         })?;
+        expiry::tell(&metrics, config.tls.iter().chain(&admin_tls).cloned().collect());
         traffic::tell(&metrics, &gateway, &config.upstreams, &tallies);
         let reload = Reload {
             standing,

@@ -33,18 +33,23 @@ impl Metrics {
         self.registry().register(name, help, metric);
     }
 
-    /// Tells what `read` finds whenever somebody asks, one number for each value of `label`; `name` and `help` as for
-    /// [`Metrics::register`]. For what is known anyway, and is not worth counting twice.
-    pub fn measure<F>(&self, name: &'static str, help: &'static str, label: &'static str, read: F)
-    where
-        F: Fn() -> Vec<(String, i64)> + Send + Sync + 'static,
+    /// Tells what `read` finds whenever somebody asks, a number for each of several values of `labels`; `name` and `help`
+    /// as for [`Metrics::register`]. For what is known anyway, and is not worth counting twice.
+    pub fn measure<F, const N: usize>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: [&'static str; N],
+        read: F,
+    ) where
+        F: Fn() -> Vec<([String; N], i64)> + Send + Sync + 'static,
     {
         let found =
-            move || read().into_iter().map(|(value, number)| ([value], ConstGauge::new(number))).collect();
-        self.collect(name, help, MetricType::Gauge, [label], found);
+            move || read().into_iter().map(|(values, number)| (values, ConstGauge::new(number))).collect();
+        self.collect(name, help, MetricType::Gauge, labels, found);
     }
 
-    /// The same for what only grows, by several labels.
+    /// The same for what only grows.
     pub fn count<F, const N: usize>(
         &self,
         name: &'static str,
@@ -150,7 +155,11 @@ where
 {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut told = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
-        for (values, metric) in (self.read)() {
+        let mut found = (self.read)().into_iter();
+        if N == 0 {
+            return found.next().map_or(Ok(()), |(_, metric)| metric.encode(told));
+        }
+        for (values, metric) in found {
             let labels: Vec<_> = self.labels.into_iter().zip(values).collect();
             metric.encode(told.encode_family(&labels.as_slice())?)?;
         }
@@ -175,12 +184,14 @@ mod tests {
         metrics.spread("waits_seconds", "How long guests waited", "floor", move || {
             vec![("first".to_owned(), waits.clone())]
         });
-        metrics.measure("rooms", "Rooms by floor", "floor", || vec![("first".to_owned(), 3)]);
+        metrics.measure("rooms", "Rooms by floor", ["floor"], || vec![(["first".to_owned()], 3)]);
+        metrics.measure("guests", "Guests", [], || vec![([], 5)]);
         let text = metrics.text();
         for line in [
             "# HELP guestpass_doors Doors that were opened.",
             "guestpass_doors_total 1",
             "guestpass_rooms{floor=\"first\"} 3",
+            "guestpass_guests 5",
             "# TYPE guestpass_keys counter",
             "guestpass_keys_total{kind=\"iron\",fate=\"lost\"} 2",
             "guestpass_waits_seconds_sum{floor=\"first\"} 7.5",

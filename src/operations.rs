@@ -1,6 +1,9 @@
 //! The door for machines that watch over us: is it alive, is it ready, what does it count. On an address of its own,
 //! never on one that people reach. It tells numbers and nothing of anybody.
 
+mod kept;
+
+use crate::clock::Clock;
 use crate::metrics::{MEDIA_TYPE, Metrics};
 use crate::store::Store;
 use anyhow::Context;
@@ -9,9 +12,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use kept::Kept;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -26,6 +29,8 @@ pub struct Deps {
     pub metrics: Metrics,
     /// To read.
     pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
     /// Cancelled once everything runs: before that no requests should be sent here.
     pub started: CancellationToken,
     /// Cancelled when no more requests should be sent here.
@@ -34,23 +39,18 @@ pub struct Deps {
 
 #[derive(Clone)]
 struct Door {
-    metrics: Metrics,
-    store: Store,
-    started: CancellationToken,
-    leaving: CancellationToken,
-    /// By target and state.
-    accounts: Family<[(&'static str, String); 2], Gauge>,
+    deps: Arc<Deps>,
+    kept: Kept,
 }
 
 /// The pages of this door.
-pub fn router(Deps { metrics, store, started, leaving }: Deps) -> Router {
-    let accounts = Family::default();
-    metrics.register("accounts", "Accounts in apps by what they are or wait to be", accounts.clone());
+pub fn router(deps: Deps) -> Router {
+    let kept = Kept::new(&deps.metrics);
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(tell))
-        .with_state(Door { metrics, store, started, leaving, accounts })
+        .with_state(Door { deps: Arc::new(deps), kept })
 }
 
 /// Listens on `address`.
@@ -68,13 +68,13 @@ pub async fn run(listener: TcpListener, deps: Deps) {
     }
 }
 
-async fn ready(State(door): State<Door>) -> Response {
-    let why_not = if door.leaving.is_cancelled() {
+async fn ready(State(Door { deps, .. }): State<Door>) -> Response {
+    let why_not = if deps.leaving.is_cancelled() {
         "it is stopping: send requests elsewhere".to_owned()
-    } else if !door.started.is_cancelled() {
+    } else if !deps.started.is_cancelled() {
         "it is starting".to_owned()
     } else {
-        match timeout(PATIENCE, door.store.try_reading()).await {
+        match timeout(PATIENCE, deps.store.try_reading()).await {
             Ok(Ok(())) => return "ready\n".into_response(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("the store did not answer within {PATIENCE:?}"),
@@ -84,12 +84,7 @@ async fn ready(State(door): State<Door>) -> Response {
 }
 
 async fn tell(State(door): State<Door>) -> Response {
-    let counted = timeout(PATIENCE, door.store.accounts_by_state()).await;
-    // What is not known is left out, which alarms; an old number would not.
-    door.accounts.clear();
-    for (target, state, accounts) in counted.ok().and_then(Result::ok).into_iter().flatten() {
-        let labels = [("app", target.to_string()), ("state", state)];
-        door.accounts.get_or_create(&labels).set(accounts);
-    }
-    ([(header::CONTENT_TYPE, MEDIA_TYPE)], door.metrics.text()).into_response()
+    let Deps { metrics, store, clock, .. } = &*door.deps;
+    door.kept.refresh(store, clock.now(), PATIENCE).await;
+    ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.text()).into_response()
 }

@@ -1,5 +1,6 @@
-//! What the metrics say of targets, read when somebody asks.
+//! What the metrics say of targets and providers, read when somebody asks.
 
+use super::plan::Issuers;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::provision::Targets;
@@ -10,10 +11,10 @@ use tokio::sync::watch;
 pub(super) fn tell(metrics: &Metrics, targets: &watch::Receiver<Targets>, clock: &Clock) {
     let measure = |name, help, of: fn(Condition) -> i64| {
         let (targets, clock) = (targets.clone(), clock.clone());
-        metrics.measure(name, help, "target", move || {
+        metrics.measure(name, help, ["target"], move || {
             let now = clock.now();
             let targets = targets.borrow();
-            targets.iter().map(|(name, target)| (name.to_string(), of(target.condition(now)))).collect()
+            targets.iter().map(|(name, target)| ([name.to_string()], of(target.condition(now)))).collect()
         });
     };
     measure(
@@ -25,4 +26,22 @@ pub(super) fn tell(metrics: &Metrics, targets: &watch::Receiver<Targets>, clock:
         i64::from(it.paused_until.is_some())
     });
     measure("target_failures", "Failures in a row, over all accounts", |it| i64::from(it.failures));
+    let targets = targets.clone();
+    let help = "Work on accounts by how it went";
+    metrics.count("provisioning", help, ["target", "outcome"], move || {
+        let targets = targets.borrow();
+        let all = targets.iter().flat_map(|(name, target)| {
+            target.outcomes().map(|(outcome, count)| ([name.to_string(), outcome.to_owned()], count))
+        });
+        all.collect()
+    });
+}
+
+/// Tells how providers are doing from now on.
+pub(super) fn tell_of_providers(metrics: &Metrics, issuers: watch::Receiver<Issuers>) {
+    let help = "How often in a row it could not be reached by those who needed it";
+    metrics.measure("provider_failures", help, ["provider"], move || {
+        let issuers = issuers.borrow();
+        issuers.iter().map(|(name, issuer)| ([name.to_string()], i64::from(issuer.failures()))).collect()
+    });
 }

@@ -26,6 +26,7 @@ pub(super) struct Standing {
     pub(super) lifecycle: Lifecycle,
     pub(super) sessions: Sessions,
     pub(super) clock: Clock,
+    pub(super) outcomes: oidc::Outcomes,
     pub(super) admin: admin::Deps,
     pub(super) calls: admin::Calls,
     pub(super) signals: signals::Counts,
@@ -45,7 +46,7 @@ impl Standing {
         issuers: Issuers,
         session: SignedDuration,
     ) -> anyhow::Result<Plan> {
-        let Self { url, store, lifecycle, sessions, clock, admin, calls, signals: counts } = self;
+        let Self { url, store, lifecycle, sessions, clock, outcomes, admin, calls, signals: counts } = self;
         let secure = url.scheme() == "https";
         let routes = Routes::new(url.clone(), apps.values().cloned())?;
         store.keep_strength(apps.values().any(|app| app.asks_strength()));
@@ -79,6 +80,7 @@ impl Standing {
             lifecycle: lifecycle.clone(),
             sessions: sessions.clone(),
             store: store.clone(),
+            outcomes: outcomes.clone(),
             session,
             clock: clock.clone(),
         }))

@@ -163,7 +163,7 @@ impl Reload {
         let running = self.targets.borrow().clone();
         let targets = targets(store, clock, &config.targets, &self.target_settings, &running)?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
-        let apps = config.app_targets.clone();
+        let (apps, version) = (config.app_targets.clone(), config.policy.version().to_string());
         let rules = rules(
             config.policy,
             &config.providers,
@@ -195,6 +195,7 @@ impl Reload {
                 running.replace(newer);
             }
         }
+        self.told.policy(&version);
         self.told.enforced(&config.apps);
         (self.issuers, self.target_settings) = (issuers, config.targets);
         Ok(restart)

@@ -21,6 +21,7 @@ pub(super) struct Told {
     last: Gauge,
     reloads: Family<[(&'static str, &'static str); 1], Counter>,
     enforced: Family<[(&'static str, String); 1], Gauge>,
+    policy: Family<[(&'static str, String); 1], Gauge>,
 }
 
 impl Told {
@@ -31,6 +32,7 @@ impl Told {
             last: Gauge::default(),
             reloads: Family::default(),
             enforced: Family::default(),
+            policy: Family::default(),
         };
         metrics.register(
             "config_valid",
@@ -48,6 +50,7 @@ impl Told {
             "Whether an app is guarded: 1, or 0 while it is observed and every request goes on",
             told.enforced.clone(),
         );
+        metrics.register("policy_info", "Which version of the policy holds", told.policy.clone());
         // A series that begins with its first failure shows no increase.
         for outcome in ["applied", "refused"] {
             let _ = told.reloads.get_or_create(&[("outcome", outcome)]);
@@ -66,6 +69,12 @@ impl Told {
         for setting in restart {
             tracing::warn!(setting, "`{setting}` was changed, too, and waits for a restart");
         }
+    }
+
+    /// This version of the policy holds from now on.
+    pub(super) fn policy(&self, version: &str) {
+        self.policy.clear();
+        self.policy.get_or_create(&[("version", version.to_owned())]).set(1);
     }
 
     /// These are the apps from now on; warns of those that are not enforced.

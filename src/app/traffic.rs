@@ -15,10 +15,13 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, t
     metrics.measure(
         "connections",
         "Connections of clients by worker, tunnels among them",
-        "worker",
+        ["worker"],
         move || {
             let (open, _) = read();
-            open.into_iter().enumerate().map(|(worker, count)| (worker.to_string(), number(count))).collect()
+            open.into_iter()
+                .enumerate()
+                .map(|(worker, count)| ([worker.to_string()], number(count)))
+                .collect()
         },
     );
     metrics.count("connections_closed", "Connections that were closed at once", ["reason"], move || {
@@ -26,12 +29,12 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, t
         vec![(["too_many".to_owned()], surplus)]
     });
     let endpoints = upstreams.clone();
-    metrics.measure("endpoint_healthy", "Whether requests are sent there first", "endpoint", move || {
-        endpoints.states().into_iter().map(|state| (state.endpoint, i64::from(state.healthy))).collect()
+    metrics.measure("endpoint_healthy", "Whether requests are sent there first", ["endpoint"], move || {
+        endpoints.states().into_iter().map(|state| ([state.endpoint], i64::from(state.healthy))).collect()
     });
     let endpoints = upstreams.clone();
-    metrics.measure("endpoint_outstanding", "Requests that it has not finished", "endpoint", move || {
-        endpoints.states().into_iter().map(|state| (state.endpoint, number(state.outstanding))).collect()
+    metrics.measure("endpoint_outstanding", "Requests that it has not finished", ["endpoint"], move || {
+        endpoints.states().into_iter().map(|state| ([state.endpoint], number(state.outstanding))).collect()
     });
 }
 

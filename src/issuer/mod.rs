@@ -34,6 +34,8 @@ use crate::names::ProviderName;
 use credential::Credential;
 use known::{Known, Published, Source};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokens::readable;
 use url::Url;
 
@@ -85,6 +87,8 @@ pub struct Issuer {
     clock: Clock,
     published: Published,
     transmitter: Option<Transmitter>,
+    /// How often in a row it could not be reached. That of those before it at the same address.
+    failures: Arc<AtomicU32>,
 }
 
 impl Issuer {
@@ -98,7 +102,17 @@ impl Issuer {
         let http = Http::new(settings.authorities().map_err(wrong)?, credential.identity().cloned())?;
         let transmitter = Transmitter::of(&name, &settings, &http, &clock);
         let (redirect, published) = (redirect.clone(), Published::default());
-        Ok(Self { name, settings, credential, redirect, http, clock, published, transmitter })
+        Ok(Self {
+            name,
+            settings,
+            credential,
+            redirect,
+            http,
+            clock,
+            published,
+            transmitter,
+            failures: Arc::default(),
+        })
     }
 
     /// The same provider with other `settings`. While its address stays, so does what it has published; who is on
@@ -111,6 +125,7 @@ impl Issuer {
         let shows = |issuer: &Self| issuer.credential.identity().is_some();
         if renewed.settings.issuer == self.settings.issuer && shows(&renewed) == shows(self) {
             renewed.published = self.published.clone();
+            renewed.failures = self.failures.clone();
         }
         if let (Some(renewed), Some(before)) = (&mut renewed.transmitter, &self.transmitter) {
             renewed.goes_on_from(before);
@@ -121,6 +136,11 @@ impl Issuer {
     /// The provider's name.
     pub fn name(&self) -> &ProviderName {
         &self.name
+    }
+
+    /// How often in a row it could not be reached by those who needed it.
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// What people call it.
@@ -231,7 +251,13 @@ impl Issuer {
         verified.map_err(|error| self.unverified(error))
     }
 
+    /// Notes that it has given tokens. That its metadata can be read does not show that it will.
+    fn is_there(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
     fn unavailable(&self, error: impl std::error::Error) -> Error {
+        self.failures.fetch_add(1, Ordering::Relaxed);
         Error::Unavailable(self.name.clone(), Causes(&error).to_string())
     }
 

@@ -31,6 +31,7 @@ impl Issuer {
         let reply = self.post(known, url, grant).await?;
         let tokens: Tokens = serde_json::from_slice(&reply.body).map_err(|error| self.unavailable(error))?;
         if tokens.token_type.eq_ignore_ascii_case("bearer") {
+            self.is_there();
             return Ok(tokens);
         }
         let why = format!("it gives access tokens of type \"{}\", which we cannot use", tokens.token_type);

@@ -82,18 +82,23 @@ async fn answered(deps: &Deps, attempt: &Attempt, answer: Answer) -> Response {
         Err(error) => return not_vouched(deps, attempt, error).await,
     };
     let Vouched { claims, id_token, refresh } = vouched;
+    let counted = |outcome| deps.outcomes.count(&attempt.provider, outcome);
     match deps.lifecycle.login(&claims, id_token.as_ref(), refresh.as_ref(), way.app.as_ref()).await {
         Ok(Admission::Admitted { sign_in, token }) => {
+            counted("signed_in");
             let cookie = Cookie::session(deps.is_secure()).set(&token, deps.session);
             with_cookie(hand_over(deps, sign_in, way).await, cookie)
         }
         Ok(Admission::Refused(refused)) => {
+            counted(refused.reason);
             let who = format!("{} from {}", claims.subject().sub, attempt.provider);
             say(&not_admitted(deps, way, refused).signed_in_as(who))
         }
         Err(error) => {
             tracing::error!(%error, "sign-in not recorded, so nobody was let in");
-            say(&Page::store_unavailable())
+            let page = Page::store_unavailable();
+            counted(page.reason);
+            say(&page)
         }
     }
 }
@@ -103,7 +108,9 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
     let (reason, title, detail) = match &error {
         Error::Unavailable(..) => {
             tracing::warn!(%error, "sign-in not finished");
-            return say(&Page::provider_unavailable());
+            let page = Page::provider_unavailable();
+            deps.outcomes.count(&attempt.provider, page.reason);
+            return say(&page);
         }
         Error::Refused(..) | Error::Grant(..) => (
             "provider_refused",
@@ -116,6 +123,7 @@ async fn not_vouched(deps: &Deps, attempt: &Attempt, error: Error) -> Response {
             "Its answer does not prove who you are. An operator can find out why by the reference.",
         ),
     };
+    deps.outcomes.count(&attempt.provider, reason);
     let provider = attempt.provider.clone();
     match deps.lifecycle.refuse(provider, attempt.way.app.as_ref(), reason, &error.to_string()).await {
         Ok(reference) => say(&Page::new(StatusCode::FORBIDDEN, reason, title, detail)

@@ -13,12 +13,14 @@ mod attempt;
 mod callback;
 mod enter;
 mod initiate;
+mod outcomes;
 mod refresh;
 mod round;
 mod sign_in;
 mod sign_out;
 mod wish;
 
+pub use outcomes::Outcomes;
 pub use refresh::{Refreshing, refresh};
 
 use crate::clock::Clock;
@@ -63,6 +65,8 @@ pub struct Deps {
     pub sessions: Sessions,
     /// For hand-overs, and for what is sealed.
     pub store: Store,
+    /// Where it is counted what came of sign-ins.
+    pub outcomes: Outcomes,
     /// How long a session's cookie is kept.
     pub session: SignedDuration,
     /// What time it is.

@@ -1,6 +1,7 @@
 //! A target as a whole: its connector, how it is to be treated, and how it is doing.
 
 use super::connector::{Abilities, Connector};
+use super::converge::Record;
 use super::link::Link;
 use super::pace::Limits;
 use crate::clock::from_micros;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 /// The targets by name.
 pub type Targets = BTreeMap<TargetName, Arc<Target>>;
@@ -138,7 +139,13 @@ pub struct Target {
     /// Failures in a row, over all accounts, of the kind that a target has as a whole.
     failures: AtomicU32,
     held: AtomicBool,
+    /// How often work on an account came to what, in the order of [`OUTCOMES`].
+    outcomes: [AtomicU64; OUTCOMES.len()],
 }
+
+/// What work on an account comes to: nothing is left to do; a step was taken, and there may be more; it failed and is tried
+/// again; an operator is needed.
+const OUTCOMES: [&str; 4] = ["settled", "stepped", "failed", "stuck"];
 
 /// How a target is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -163,6 +170,7 @@ impl Target {
             paused_until: AtomicI64::new(i64::MIN),
             failures: AtomicU32::new(0),
             held: AtomicBool::new(false),
+            outcomes: Default::default(),
         }
     }
 
@@ -178,6 +186,23 @@ impl Target {
             failures: self.failures.load(Ordering::Acquire),
             held: self.held.load(Ordering::Acquire),
         }
+    }
+
+    /// How often work on an account came to what, since its settings are what they are.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        OUTCOMES.into_iter().zip(&self.outcomes).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
+    /// Notes what work on an account came to.
+    pub(super) fn note(&self, record: &Record<'_>) {
+        let outcome = match record {
+            Record::Looked(look) if look.settled => 0,
+            Record::Looked(_) => 1,
+            Record::Failed(failure) if !failure.stuck => 2,
+            Record::Failed(_) => 3,
+            Record::Released => return,
+        };
+        self.outcomes[outcome].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn paused_until(&self) -> Timestamp {

@@ -259,6 +259,7 @@ impl Claim for Held<'_> {
             Record::Released => store.bookkeep().released(self.due).await?,
         };
         if held {
+            self.lane.target.note(&record);
             tell(self.due, &record);
         }
         Ok(held)

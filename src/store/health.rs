@@ -6,6 +6,17 @@ use jiff::Timestamp;
 use sqlx::{Row, query};
 use tokio::time::timeout;
 
+/// What is to be done in one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// Which.
+    pub target: TargetName,
+    /// How many accounts are due.
+    pub due: i64,
+    /// Since when the one that waits longest.
+    pub oldest: Option<Timestamp>,
+}
+
 impl Store {
     /// Reads something, as any sign-in that is not in memory must.
     ///
@@ -35,6 +46,28 @@ impl Store {
         rows.iter()
             .map(|row| Ok((parsed(row, "target")?, row.try_get("shown")?, row.try_get("accounts")?)))
             .collect()
+    }
+
+    /// What is to be done at `now` in each target where there are accounts.
+    pub async fn work(&self, now: Timestamp) -> Result<Vec<Work>, Error> {
+        let rows = query(
+            "SELECT target, sum(CASE WHEN due <= $1 THEN 1 ELSE 0 END) AS accounts, min(due) AS due
+             FROM accounts GROUP BY target",
+        )
+        .bind(now.as_microsecond())
+        .fetch_all(&self.0.reader)
+        .await?;
+        let row = |row| {
+            let oldest = maybe_time(row, "due")?.filter(|due| *due <= now);
+            Ok(Work { target: parsed(row, "target")?, due: row.try_get("accounts")?, oldest })
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// How many sign-ins are live at `now`.
+    pub async fn live_sign_ins(&self, now: Timestamp) -> Result<i64, Error> {
+        let live = query("SELECT count(*) AS sign_ins FROM sign_ins WHERE revoked IS NULL AND until > $1");
+        Ok(live.bind(now.as_microsecond()).fetch_one(&self.0.reader).await?.try_get("sign_ins")?)
     }
 
     /// How many accounts of each target are open, as far as is known.

@@ -53,6 +53,7 @@ pub use cache::Unavailable;
 pub use claims::{Claimed, Counted};
 pub use examine::{Examined, examine};
 pub use grants::GrantRow;
+pub use health::Work;
 pub use instance::Instance;
 pub use known::{KnownAccount, Reading};
 pub use place::{NoPlace, Place};

@@ -53,6 +53,9 @@ async fn a_certificate_opens_the_app_that_the_connection_was_made_to() {
         let told = ask(&ours, secure, name, shown).await.unwrap();
         assert_eq!((told.status, told.reason().as_str()), (status, reason), "{name}");
     }
+    let ends =
+        house.counted("guestpass_certificate_expires_timestamp_seconds{certificate=\"tls.crt\"}").await;
+    assert!(ends.is_some_and(|end| end > house.clock.now().as_second() as f64), "{ends:?}");
     let forged = strangers.certify(&["laptop"]);
     assert_eq!(ask(&ours, secure, "echo.localhost", Some(&forged)).await, None);
     // In the clear nobody has shown anything.

@@ -1,6 +1,6 @@
 //! The door for machines that watch over us, and that people do not find it.
 
-use crate::harness::{CARLA, Deed, Hand, House, Mood, Process, Site, soon};
+use crate::harness::{ADA, CARLA, Deed, Hand, House, Mood, Process, Site, soon};
 use guestpass::clock::Clock;
 use http::StatusCode;
 use std::os::unix::fs::PermissionsExt;
@@ -25,6 +25,21 @@ async fn probes_and_metrics_are_told_where_only_machines_ask() {
     let notes = format!("guestpass_endpoint_healthy{{endpoint=\"{}\"}}", house.pages.address);
     assert_eq!(house.counted(&notes).await, Some(1.0), "{text}");
     assert!(text.contains("guestpass_connections{worker=\"1\"}"), "{text}");
+    for (name, number) in [
+        ("guestpass_sessions", 1.0),
+        ("guestpass_ends_overdue_seconds", 0.0),
+        (r#"guestpass_sign_ins_total{provider="demo",outcome="signed_in"}"#, 1.0),
+        (r#"guestpass_provider_failures{provider="demo"}"#, 0.0),
+        (r#"guestpass_target_due{target="notes"}"#, 0.0),
+        (r#"guestpass_target_oldest_due_seconds{target="notes"}"#, 0.0),
+        (r#"guestpass_provisioning_total{target="notes",outcome="settled"}"#, 1.0),
+        (r#"guestpass_requests_total{app="notes",decision="permitted",reason="role"}"#, 1.0),
+        (r#"guestpass_request_duration_seconds_count{app="notes"}"#, 1.0),
+        (r#"guestpass_connections_closed_total{reason="too_many"}"#, 0.0),
+    ] {
+        assert_eq!(house.counted(name).await, Some(number), "{name} in {text}");
+    }
+    assert!(text.contains("guestpass_policy_info{version="), "{text}");
     for secret in ["c-17", "carla", &house.client_secret, &house.scim_token] {
         assert!(!text.contains(secret), "{text}");
     }
@@ -61,6 +76,41 @@ async fn who_cannot_read_the_store_is_not_ready() {
     assert_eq!(house.watched("/livez").await.0, 200, "a restart would not help");
     house.database.suffers(Deed::SHOW).await;
     assert_eq!(house.watched("/readyz").await.0, 200);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_waits_who_is_away_and_what_ends_is_told() {
+    let house = House::open().await;
+    house.scim.down().await;
+    let browser = house.browser();
+    let page = house.sign_in(&browser, &house.notes_url, CARLA).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{}", page.text);
+    let failed = r#"guestpass_provisioning_total{target="notes",outcome="failed"}"#;
+    soon(|| async { house.counted(failed).await.filter(|failures| *failures > 0.0) }).await;
+    house.turn(jiff::SignedDuration::from_mins(10));
+    soon(|| async {
+        house.counted("guestpass_target_failures{target=\"notes\"}").await.filter(|it| *it > 1.0)
+    })
+    .await;
+    house.scim.up();
+
+    house.provider.down().await;
+    let away = r#"guestpass_provider_failures{provider="demo"}"#;
+    for failures in [1.0, 2.0] {
+        Hand::new().follow(&house.echo_url, "nowhere").await;
+        assert_eq!(house.counted(away).await, Some(failures));
+    }
+    house.provider.up();
+    house.turn(jiff::SignedDuration::from_mins(10));
+    house.guest(ADA).await;
+    assert_eq!(house.counted(away).await, Some(0.0));
+
+    let until = house.clock.now() + jiff::SignedDuration::from_hours(24);
+    let words = serde_json::json!({ "name": "ci", "role": "auditor", "by": "PT24H" });
+    house.operator().orders("/tokens", words).await;
+    let ends = house.counted(r#"guestpass_token_expires_timestamp_seconds{token="ci"}"#).await;
+    assert_eq!(ends, Some(until.as_second() as f64));
     house.finish().await;
 }
 

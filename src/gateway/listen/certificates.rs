@@ -18,7 +18,7 @@ use std::time::Duration;
 /// A certificate that clients are shown.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// The file that it is in.
+    /// The file that it is in, as the configuration names it.
     pub file: String,
     /// When it ends, where that can be told.
     pub ends: Option<Timestamp>,
@@ -77,7 +77,8 @@ impl Certificate {
             None => None,
         };
         // `*.` became `.`, which no name begins with.
-        let shown = Shown { file: shown.to_string(), ends: ends(&leaf), names };
+        let file = files.certificate.display().to_string();
+        let shown = Shown { file, ends: ends(&leaf), names };
         Ok(Self { shown, key: key.into(), warning })
     }
 }

@@ -27,8 +27,8 @@ pub(super) const HTTP_2: &[u8] = b"h2";
 /// How we speak TLS; it may be replaced while connections go on.
 pub struct Tls {
     current: ArcSwap<ServerConfig>,
-    /// What it was read with.
-    shown: Vec<Shown>,
+    /// The certificates that it shows.
+    shown: ArcSwap<Vec<Shown>>,
 }
 
 impl Tls {
@@ -69,19 +69,23 @@ impl Tls {
             return Err(mistakes);
         };
         match config(certificates, clients, provider) {
-            Ok(config) => Ok((Self { current: ArcSwap::from_pointee(config), shown }, warnings)),
+            Ok(config) => {
+                let (current, shown) = (ArcSwap::from_pointee(config), ArcSwap::from_pointee(shown));
+                Ok((Self { current, shown }, warnings))
+            }
             Err(error) => Err(vec![note(&["tls"], format!("TLS cannot be set up: {error}"))]),
         }
     }
 
-    /// The certificates with which it was read.
+    /// The certificates that clients are shown.
     pub fn shown(&self) -> Vec<Shown> {
-        self.shown.clone()
+        self.shown.load().to_vec()
     }
 
     /// Handshakes from now on are as `newer` says. What is open goes on.
     pub fn replace(&self, newer: &Self) {
         self.current.store(newer.current.load_full());
+        self.shown.store(newer.shown.load_full());
     }
 
     /// The handshake of one client.

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::provision::{self, Targets};
 use crate::session::Sessions;
 use crate::store::Store;
+use crate::trace::{self, Traces};
 use crate::{admin, oidc, operations, signals};
 use anyhow::Context;
 use fixed::Fixed;
@@ -82,6 +83,14 @@ impl App {
             };
             operations.spawn(operations::run(operations::bind(address).await?, deps));
         }
+        let traces = match &config.traces {
+            Some(settings) => {
+                let (traces, exporter) = Traces::new(settings, &metrics, clock.clone())?;
+                tasks.spawn(trace::run(exporter, stop.clone()));
+                Some(traces)
+            }
+            None => None,
+        };
         let told = Told::new(&metrics, clock.now());
         told.policy(&config.policy.version().to_string());
         told.enforced(&config.apps);
@@ -159,7 +168,8 @@ impl App {
             counts: signals,
             clock: clock.clone(),
         };
-        let led = led(standing.lifecycle.clone(), store.clone(), clock.clone(), targets.subscribe(), polling);
+        let (verbs, heard) = (standing.lifecycle.clone(), targets.subscribe());
+        let led = led(verbs, store.clone(), clock.clone(), heard, polling, traces.clone());
         tasks.spawn(store.clone().lead(led, stop.clone()));
         let assertions = Assertions::new(plan.routes.url(), store.signing_keys().clone());
         let live = Arc::new(Live::new(plan));
@@ -176,6 +186,7 @@ impl App {
             },
             workers: config.workers,
             tallies: tallies.clone(),
+            traces,
             access_log: access_log(&config.access_log)?,
             live: live.clone(),
             sessions,
@@ -259,12 +270,19 @@ fn led(
     clock: Clock,
     targets: watch::Receiver<Targets>,
     polling: signals::Polling,
+    traces: Option<Traces>,
 ) -> impl Fn(CancellationToken) -> BoxFuture<'static, ()> {
     move |stop| {
         let mut tasks = JoinSet::new();
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
-        tasks.spawn(provision::run(store.clone(), clock.clone(), targets.clone(), stop.clone()));
+        tasks.spawn(provision::run(
+            store.clone(),
+            clock.clone(),
+            targets.clone(),
+            traces.clone(),
+            stop.clone(),
+        ));
         tasks.spawn(signals::poll(polling.clone(), stop.clone()));
         tasks.spawn(store.clone().reseal(stop.clone()));
         tasks.spawn(provision::sweep(store.clone(), clock.clone(), stop));

@@ -19,6 +19,7 @@ pub mod size;
 pub mod socket;
 pub mod span;
 pub mod telemetry;
+pub mod trace;
 
 // Ground floor: facts. No IO, no async, time is an argument.
 pub mod account;

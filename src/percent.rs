@@ -13,6 +13,12 @@ impl Percent {
         Self(if hundredths > 100 { 100 } else { hundredths })
     }
 
+    /// This share of `whole`.
+    pub fn of(self, whole: u64) -> u64 {
+        let share = u128::from(whole) * u128::from(self.0) / 100;
+        u64::try_from(share).unwrap_or(whole)
+    }
+
     /// Whether `part` is no more than this share of `whole`.
     pub fn holds(self, part: u64, whole: u64) -> bool {
         u128::from(part) * 100 <= u128::from(whole) * u128::from(self.0)
@@ -38,6 +44,7 @@ mod tests {
         let tenth = Percent::try_from("10%".to_owned()).unwrap();
         assert!(tenth.holds(1, 10) && !tenth.holds(2, 19) && tenth.holds(0, 0));
         assert!(Percent::new(100).holds(u64::MAX, u64::MAX));
+        assert_eq!((tenth.of(19), Percent::new(100).of(u64::MAX), Percent::new(0).of(9)), (1, u64::MAX, 0));
         for wrong in ["101%", "10", "-1%", "%"] {
             assert!(Percent::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }

@@ -6,6 +6,7 @@ use super::listen;
 use super::operators;
 use super::targets;
 use super::tell::Tell;
+use super::traces;
 use super::{
     AccessLogAt, AppSettings, Config, Files, LOOK_EVERY, Settings, folder, is_placeholder, own_app, socket,
 };
@@ -47,6 +48,7 @@ pub(super) fn check(
     let (listen, tls) = listen::check(&settings, folder, files, tell);
     let store = check_store(&settings, folder, tell);
     let sealer = check_key(&settings, tell);
+    traces::check(settings.traces.as_ref(), tell);
     let admin_api = admin_api::check(settings.admin_api, folder, files, tell);
     check_providers(&settings.providers, tell);
     check_domains(&settings.providers, tell);
@@ -73,6 +75,7 @@ pub(super) fn check(
         files: files.clone(),
         look_every: LOOK_EVERY,
         operations: settings.operations,
+        traces: settings.traces,
         admin: socket(&store, settings.admin, folder),
         admin_api,
         url: settings.url,

@@ -13,6 +13,7 @@ mod operators;
 mod policies;
 mod targets;
 mod tell;
+mod traces;
 
 pub use admin_api::AdminApi;
 pub use files::Files;
@@ -32,6 +33,7 @@ use crate::provision::connectors;
 use crate::seal::Sealer;
 use crate::span::Span;
 use crate::store::Place;
+use crate::trace;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -68,6 +70,8 @@ struct Settings {
     store_password: Option<SecretString>,
     /// Where probes and metrics are served; nowhere unless said.
     operations: Option<SocketAddr>,
+    /// Where traces go; nowhere unless said.
+    traces: Option<trace::Settings>,
     /// Seals what is kept at rest: 32 bytes in base64url.
     key: SecretString,
     /// Keys that sealed before, until nothing is sealed under them any more.
@@ -162,6 +166,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Where probes and metrics are served.
     pub operations: Option<SocketAddr>,
+    /// Where traces go.
+    pub traces: Option<trace::Settings>,
     /// Where everything is remembered.
     pub store: Place,
     /// Seals what is kept at rest.

@@ -100,6 +100,27 @@ pub(super) enum Outcome {
     Refused { reason: &'static str, reference: String, app: Option<AppName>, person: Option<String> },
 }
 
+impl Outcome {
+    /// What was decided, and why, in a word each.
+    pub(super) fn decision(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Permitted(permit) => match permit.overlooked() {
+                None => ("permitted", permit.rule().word()),
+                Some(Overlooked { reason, .. }) => ("observed", *reason),
+            },
+            Self::Refused { reason, .. } => ("refused", *reason),
+        }
+    }
+
+    /// For which app it was.
+    pub(super) fn app(&self) -> Option<&AppName> {
+        match self {
+            Self::Permitted(permit) => Some(&permit.app().name),
+            Self::Refused { app, .. } => app.as_ref(),
+        }
+    }
+}
+
 /// One line. Paths are without their query, which may hold secrets.
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
@@ -148,19 +169,16 @@ impl Asked {
             took_us: i64::try_from(clock.now().duration_since(self.at).as_micros()).unwrap_or(i64::MAX),
         };
         match response.extensions().get() {
-            Some(Outcome::Permitted(permit)) => {
-                (line.decision, line.reason) = match permit.overlooked() {
-                    None => ("permitted", permit.rule().word()),
-                    Some(Overlooked { reason, .. }) => ("observed", *reason),
-                };
+            Some(outcome @ Outcome::Permitted(permit)) => {
+                (line.decision, line.reason) = outcome.decision();
                 line.app = Some(permit.app().name.as_str());
                 let looked_at = || permit.overlooked()?.session.as_ref();
                 let session = permit.guest().map(|guest| guest.session()).or_else(looked_at);
                 line.person = session.map(|session| session.person.to_string());
                 line.session = session.map(|session| session.sign_in.to_string());
             }
-            Some(Outcome::Refused { reason, reference, app, person }) => {
-                (line.decision, line.reason) = ("refused", reason);
+            Some(outcome @ Outcome::Refused { reference, app, person, .. }) => {
+                (line.decision, line.reason) = outcome.decision();
                 line.reference = Some(reference);
                 line.app = app.as_ref().map(AppName::as_str);
                 line.person.clone_from(person);

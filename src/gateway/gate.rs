@@ -19,11 +19,13 @@ use super::request_id::RequestIds;
 use super::route::{Asked, BadRequest, Place, is_websocket_over_http2};
 use super::step_up::StepUp;
 use super::tally::Decision;
+use super::traced;
 use super::tunnel::Tunnels;
 use super::watch::Watch;
 use crate::page::{Page, Reader};
 use crate::session::cookie::Cookie;
 use crate::session::{Session, TokenHash, Unavailable, Visit, token_hash};
+use crate::trace::{self, Span};
 use axum::body::Body as RouterBody;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -115,13 +117,14 @@ impl Gate {
         request: Request<Incoming>,
     ) -> Response<ToClient> {
         let gateway = &*self.gateway;
-        let request = request.map(|body| Timely::new(body, gateway.entrance.patience.body));
+        let mut request = request.map(|body| Timely::new(body, gateway.entrance.patience.body));
         let asking = Asking {
             now: gateway.clock.now(),
             client: forwarded::client(peer, request.headers(), &gateway.entrance.trusted),
             id: self.ids.of(peer, request.headers()),
             reader: Reader::of(request.method(), request.headers()),
         };
+        let span = traced::begin(gateway.traces.as_ref(), peer, &mut request, &asking.id);
         let heard = gateway.access_log.as_ref().map(|log| {
             let header = |name: &str| request.headers().get(name).cloned();
             let heard = Heard {
@@ -131,11 +134,17 @@ impl Gate {
                 method: request.method().clone(),
                 uri: request.uri().clone(),
                 host: header("host"),
-                traceparent: header("traceparent"),
+                traceparent: span.as_ref().map(Span::header).or_else(|| header("traceparent")),
             };
             (log, heard)
         });
-        let response = self.respond(peer, memo, asking, request).await;
+        let response = match &span {
+            None => self.respond(peer, memo, asking, request).await,
+            Some(span) => Box::pin(span.holds(self.respond(peer, memo, asking, request))).await,
+        };
+        if let Some(span) = span {
+            traced::end(span, &response);
+        }
         if let Some((log, heard)) = heard {
             log.write(&heard.line(&response, &gateway.clock));
         }
@@ -330,7 +339,7 @@ impl Gate {
         asking: &Asking,
         memo: &Memo,
         granted: Arc<Granted>,
-        request: Request<Timely>,
+        mut request: Request<Timely>,
     ) -> Response<ToClient> {
         let gateway = &*self.gateway;
         let (app, uri) = (granted.permit.app(), request.uri().clone());
@@ -357,11 +366,16 @@ impl Gate {
         };
         let common = &granted.permit.route().common;
         let terms = Terms { lane: self.lane, timeouts: common.timeouts, limit: common.body_limit };
-        match forward(terms, upstream, &self.tunnels, watch, granted.word.as_deref(), client, request).await {
+        let call = traced::call(gateway.traces.as_ref(), upstream, &mut request);
+        let told = gateway.access_log.is_some() || call.is_some();
+        let word = granted.word.as_deref();
+        let answer = forward(terms, upstream, &self.tunnels, watch, word, client, request).await;
+        traced::answered(call, &answer);
+        match answer {
             Ok(mut response) => {
                 let took = gateway.clock.now().duration_since(asking.now);
                 granted.count(self.lane, took);
-                if gateway.access_log.is_some() {
+                if told {
                     response.extensions_mut().insert(Outcome::Permitted(granted.permit.clone()));
                 }
                 response
@@ -399,7 +413,7 @@ impl Gate {
     ) -> Response<ToClient> {
         request.extensions_mut().insert(visit);
         let uri = request.uri().clone();
-        match self.gateway.main.spawn(plan.pages.clone().oneshot(request)).await {
+        match self.gateway.main.spawn(trace::carry(plan.pages.clone().oneshot(request))).await {
             Ok(Ok(response)) => response.map(ToClient::Router),
             Err(error) => {
                 tracing::error!(path = uri.path(), %error, "a page of our own broke: {error}");

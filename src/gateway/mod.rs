@@ -51,6 +51,7 @@ mod step_up;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod tunnel;
 mod upload;
 mod watch;
@@ -59,6 +60,7 @@ mod worker;
 
 use crate::clock::Clock;
 use crate::session::Sessions;
+use crate::trace::Traces;
 use listen::{Drain, Entrance};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -86,6 +88,8 @@ pub struct Gateway {
     pub assertions: Arc<Assertions>,
     /// Where requests are counted.
     pub tallies: Tallies,
+    /// Where a share of requests is traced.
+    pub traces: Option<Traces>,
     /// Where each request leaves a line.
     pub access_log: Option<AccessLog>,
     /// Where our own pages run.

@@ -62,6 +62,7 @@ pub(super) async fn gate(app: Arc<App>) -> Arc<Gate> {
         sessions: Sessions::for_tests().await,
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
         tallies: Tallies::new(2),
+        traces: None,
         access_log: None,
         main: Handle::current(),
         clock: Clock::turned(at(0)),

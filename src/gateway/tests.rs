@@ -92,6 +92,7 @@ impl Front {
             })),
             sessions: sessions.clone(),
             tallies: Tallies::new(2),
+            traces: None,
             access_log: None,
             assertions: Arc::new(Assertions::new("http://access.example.com", key.into())),
             main: Handle::current(),

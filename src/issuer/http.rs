@@ -1,6 +1,7 @@
 //! How we ask a provider: replies up to a size, within a time, and no redirects.
 
 use crate::loopback::Resolver;
+use crate::trace;
 use http::header::{CONTENT_TYPE, DATE};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode};
 use std::time::Duration;
@@ -78,7 +79,7 @@ impl Http {
 
 /// Sends `request` and reads the reply.
 pub(super) async fn send(request: RequestBuilder) -> Result<Reply, SendError> {
-    let mut reply = request.send().await?;
+    let mut reply = trace::send(request).await?;
     let mut body = Vec::new();
     while let Some(chunk) = reply.chunk().await? {
         if body.len() + chunk.len() > LARGEST_REPLY {

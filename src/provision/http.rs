@@ -5,6 +5,7 @@ use super::pace::{Pace, Told};
 use super::reach::Resolver;
 use super::tokens::Tokens;
 use crate::causes::Causes;
+use crate::trace;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
@@ -139,7 +140,7 @@ impl Http {
             (Auth::Tokens(_) | Auth::None, None) => request,
         };
         let request = request.header(ACCEPT, &self.media_type);
-        let response = request.send().await.map_err(|error| lost(error, write))?;
+        let response = trace::send(request).await.map_err(|error| lost(error, write))?;
         let (status, headers) = (response.status(), response.headers().clone());
         self.pace.told(status, &headers);
         let mut body = String::from_utf8_lossy(&body(response, LONGEST).await).into_owned();

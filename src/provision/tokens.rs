@@ -3,6 +3,7 @@
 
 use super::connector::{Fault, words};
 use super::http::{body, lost, retry_after};
+use crate::trace;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -97,7 +98,7 @@ impl Tokens {
             .basic_auth(encoded(client_id), Some(encoded(client_secret.expose_secret())))
             .form(&form);
         // Whether a token was made of which we do not hear matters to nobody.
-        let response = request.send().await.map_err(|error| lost(error, false))?;
+        let response = trace::send(request).await.map_err(|error| lost(error, false))?;
         let status = response.status();
         if !status.is_success() {
             let said = format!("the token endpoint answers {}", status.as_u16());

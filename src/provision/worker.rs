@@ -8,6 +8,7 @@ use crate::account::Actual;
 use crate::clock::Clock;
 use crate::names::TargetName;
 use crate::store::{self, Claimed, Counted, Due, Look, Store};
+use crate::trace::Traces;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -28,7 +29,13 @@ const SWEEP_BATCH: usize = 200;
 /// finishes the calls under way and gives back what is left. Dropping it instead loses nothing but time.
 ///
 /// While another connector takes the place of one of the `targets`, or one is taken out, the others go on undisturbed.
-pub async fn run(store: Store, clock: Clock, mut targets: watch::Receiver<Targets>, stop: CancellationToken) {
+pub async fn run(
+    store: Store,
+    clock: Clock,
+    mut targets: watch::Receiver<Targets>,
+    traces: Option<Traces>,
+    stop: CancellationToken,
+) {
     // A worker that was killed holds leases. Its last write is given the time to take effect, and no more.
     if let Err(error) = store.bookkeep().inherit(clock.now() + retry::SETTLE).await {
         tracing::warn!(%error, "leases of an earlier run are left to end by themselves");
@@ -49,7 +56,7 @@ pub async fn run(store: Store, clock: Clock, mut targets: watch::Receiver<Target
             let (store, clock, target) = (store.clone(), clock.clone(), run.target.clone());
             let (stop, ended) = (run.stop.clone(), run.ended.clone().drop_guard());
             let before = runs.insert(name.clone(), run).map(|run| run.ended);
-            let lane = Lane { name, target, store, clock };
+            let lane = Lane { name, target, store, clock, traces: traces.clone() };
             loops.spawn(async move {
                 // One at a time: what is under way with the old settings is finished first.
                 if let Some(before) = before {
@@ -103,6 +110,7 @@ struct Lane {
     target: Arc<Target>,
     store: Store,
     clock: Clock,
+    traces: Option<Traces>,
 }
 
 impl Lane {
@@ -193,7 +201,19 @@ impl Lane {
     }
 
     async fn work(self: Arc<Self>, due: Due, stop: CancellationToken) {
-        let claim = Held { lane: &self, due: &due, stop: &stop };
+        let Some(mut span) = self.traces.as_ref().and_then(|traces| traces.work("provision")) else {
+            self.work_on(due, stop).await;
+            return;
+        };
+        span.text("guestpass.target", self.name.as_str());
+        if span.holds(self.work_on(due, stop)).await == Some(false) {
+            span.failed("target");
+        }
+    }
+
+    /// Says whether the target was well, if that showed.
+    async fn work_on(self: &Arc<Self>, due: Due, stop: CancellationToken) -> Option<bool> {
+        let claim = Held { lane: self, due: &due, stop: &stop };
         let Target { connector, treatment, .. } = &*self.target;
         let work = converge(&**connector, &treatment.link, &due, &claim, &self.clock, chance());
         // Whatever a target answers, libraries read it, and one of them may break over it. A write may have been sent.
@@ -215,8 +235,12 @@ impl Lane {
                 if let Some(well) = well {
                     self.went(well);
                 }
+                well
             }
-            Err(error) => tracing::warn!(app = %due.target, user = %due.user, %error, "account not recorded"),
+            Err(error) => {
+                tracing::warn!(app = %due.target, user = %due.user, %error, "account not recorded");
+                None
+            }
         }
     }
 
@@ -404,7 +428,7 @@ mod tests {
             let named = |(name, moody): &(&str, &Arc<Moody>)| (name.parse().unwrap(), target(moody));
             let targets = watch::Sender::new(targets.iter().map(named).collect());
             let mut running = JoinSet::new();
-            running.spawn(run(store.clone(), clock.clone(), targets.subscribe(), stop.clone()));
+            running.spawn(run(store.clone(), clock.clone(), targets.subscribe(), None, stop.clone()));
             Self { store, clock, targets, stop, running }
         }
 

@@ -135,6 +135,32 @@ policies: policies/
 }
 
 #[tokio::test]
+async fn what_opens_a_collector_is_said_to_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, config) = (folder.path().to_str().unwrap(), path(&folder, "guestpass.yaml"));
+    guestpass(&["init", here]).await;
+    let text = std::fs::read_to_string(&config).unwrap();
+    for (traces, told) in [
+        ("endpoint: \"grpc://otel:4317\"", "\"grpc\" is neither https nor http"),
+        ("endpoint: \"http://otel:4318\", headers: { Authorization: \"Bearer t\" }", "is not encrypted"),
+        ("endpoint: \"http://u:p@otel:4318\"", "holds no name or password"),
+        ("endpoint: \"https://otel\", headers: { \"X Key\": \"t\" }", "is not the name of a header"),
+        ("endpoint: \"https://otel\", headers: { X-Key: changeme }", "empty or a placeholder"),
+        ("endpoint: \"https://otel\", sample: 101%", "is not a share"),
+        ("endpoint: \"https://otel\", protocol: grpc", "unknown key \"protocol\""),
+    ] {
+        std::fs::write(&config, format!("{text}\ntraces: {{ {traces} }}\n")).unwrap();
+        let said = guestpass(&["check", "--config", &config]).await;
+        assert!(said.code == 1 && said.err.contains(told), "{traces}: {}", said.err);
+    }
+    for traces in ["endpoint: \"http://otel:4318\"", "endpoint: \"https://otel\", headers: { X-Key: t }"] {
+        std::fs::write(&config, format!("{text}\ntraces: {{ {traces} }}\n")).unwrap();
+        let said = guestpass(&["check", "--config", &config]).await;
+        assert!(!said.err.contains("traces"), "{traces}: {}", said.err);
+    }
+}
+
+#[tokio::test]
 async fn examples_that_do_not_hold_are_told_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let (here, config) = (folder.path().to_str().unwrap(), path(&folder, "guestpass.yaml"));

@@ -23,6 +23,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
             "socket",
             "span",
             "telemetry",
+            "trace",
         ],
     ),
     ("the ground floor", &["identity", "policy", "account", "audit"]),

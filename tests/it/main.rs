@@ -41,4 +41,5 @@ mod sign_in;
 mod signals;
 mod sockets;
 mod step_up;
+mod traces;
 mod wildcard;

@@ -85,6 +85,7 @@ async fn gateway(entrance: Entrance, slow: Arc<Slow>) -> Gateway {
         workers: 2,
         sessions: Sessions::for_tests().await,
         tallies: Tallies::new(2),
+        traces: None,
         access_log: None,
         assertions: Arc::new(Assertions::new("", SigningKey::generate().unwrap().into())),
         live: Arc::new(Live::new(Plan {

@@ -37,6 +37,19 @@ pub(in crate::gateway) enum Failure {
 }
 
 impl Failure {
+    /// It in a word, for those who count.
+    pub(in crate::gateway) fn word(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::NoConnection(_) | Self::NoAnswer(_) => "timeout",
+            Self::Broken(_) => "broken",
+            Self::Switched | Self::NotSwitched => "protocol",
+            Self::TooLarge => "too_large",
+            Self::ClientGone => "client_gone",
+            Self::AccessEnded => "ended",
+        }
+    }
+
     /// Whether it is the client's doing, and says nothing of the app.
     pub(in crate::gateway) fn is_clients(&self) -> bool {
         matches!(self, Self::TooLarge | Self::ClientGone | Self::AccessEnded)

@@ -154,7 +154,7 @@ async fn a_replica_that_is_killed_takes_no_session_and_no_work_with_it() {
 async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
     let Some(site) = shared().await else { return };
     let valve = site.behind_a_valve();
-    site.change("guestpass.yaml", "session: { length: 400d }", "session: { length: 400d, recheck: 3s }");
+    site.change("guestpass.yaml", "session: { length: 400d }", "session: { length: 400d, recheck: 6s }");
     let process = Process::serve(&site).await;
     let warm = signed_in(&site, CARLA).await;
     let cold = signed_in(&site, ADA).await;

@@ -126,6 +126,11 @@ impl App {
         self.longest_in(&self.routes, path)
     }
 
+    /// Whether it does not get the access tokens that are shown here. While it is observed it gets what it got before.
+    pub(super) fn keeps_tokens_back(&self) -> bool {
+        self.enforce && self.access_tokens.as_ref().is_some_and(|taken| !taken.pass_on)
+    }
+
     /// Whether a part of it asks how its visitors have signed in.
     pub fn asks_strength(&self) -> bool {
         self.routes.values().any(|route| route.limits.is_some())

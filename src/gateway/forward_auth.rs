@@ -164,7 +164,7 @@ fn yes(granted: &Granted, asking: &Asking) -> Response<ToClient> {
     for (name, value) in granted.word.iter().flat_map(|word| word.headers()) {
         headers.insert(name.clone(), value.clone());
     }
-    if granted.permit.app().access_tokens.as_ref().is_some_and(|taken| !taken.pass_on) {
+    if granted.permit.app().keeps_tokens_back() {
         headers.insert(AUTHORIZATION, HeaderValue::from_static(""));
     }
     headers.insert(REQUEST_ID, asking.id.clone());

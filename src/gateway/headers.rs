@@ -118,9 +118,7 @@ pub(super) fn prepare<'a>(
             || (route.method_decides() && is_other_method(name))
     };
     remove_those(headers, ends_here);
-    if app.access_tokens.as_ref().is_some_and(|taken| !taken.pass_on)
-        && headers.get_all(header::AUTHORIZATION).iter().any(is_bearer)
-    {
+    if app.keeps_tokens_back() && headers.get_all(header::AUTHORIZATION).iter().any(is_bearer) {
         headers.remove(header::AUTHORIZATION);
     }
     headers.reserve(OURS);

@@ -158,6 +158,24 @@ async fn an_account_and_the_token_itself_are_had_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn an_app_that_is_observed_gets_every_token_and_hears_whose_only_the_good_ones_are() {
+    let stage = Stage::after(|site| {
+        takes_tokens(site, "{}", "");
+        let host = "    host: echo.localhost\n";
+        site.change("guestpass.yaml", host, &format!("{host}    enforce: false\n"));
+    })
+    .await;
+    let good = stage.provider.access_token(json!({}));
+    for (token, is_good) in [(&*good, true), ("not.a.token", false)] {
+        let reply = program(token).get(&stage.house.echo_url).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(told(&reply.text, "authorization"), [format!("Bearer {token}")]);
+        assert_eq!(told(&reply.text, "guestpass-assertion").len(), usize::from(is_good), "{}", reply.text);
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn another_proxy_is_told_the_same_and_that_the_app_is_not_to_have_the_token() {
     let stage = Stage::after(|site| {
         takes_tokens(site, "{}", "");

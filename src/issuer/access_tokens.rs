@@ -81,6 +81,7 @@ impl Issuer {
         let reply = self.post(&known, url, &asked).await?;
         let said = serde_json::from_slice(&reply.body)
             .map_err(|error| self.unavailable(SendError::Unreadable(url.clone(), error)))?;
+        self.is_there();
         let (access, now) = (self.access(&known, audiences), self.clock.now());
         Claims::of_introspection(said, &access, now).map_err(|error| self.unverified(error))
     }

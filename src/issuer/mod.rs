@@ -251,7 +251,7 @@ impl Issuer {
         verified.map_err(|error| self.unverified(error))
     }
 
-    /// Notes that it has given tokens. That its metadata can be read does not show that it will.
+    /// Notes that it has given tokens, or told of one. That its metadata can be read does not show that it will.
     fn is_there(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }

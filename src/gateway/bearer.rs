@@ -9,6 +9,7 @@ use crate::account::Limit;
 use crate::bearer::{Claimed, Refusal as TokenRefusal, presented};
 use crate::page::Page;
 use crate::session::TokenHash;
+use crate::trace;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// Whether a request shows an access token.
@@ -38,7 +39,7 @@ impl Gate {
         };
         let claimed = Claimed::new(accepts.clone(), app.name.clone(), going.host.clone(), token);
         // To its end, also where the client goes away.
-        match self.gateway.main.spawn(async move { bearers.admit(&claimed).await }).await {
+        match self.gateway.main.spawn(trace::carry(async move { bearers.admit(&claimed).await })).await {
             Ok(Ok(())) => Ok(Some(key)),
             Ok(Err(refusal)) => Err(Why::Token(refusal).into()),
             Err(error) => {

@@ -3,11 +3,22 @@
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use url::Host;
 
 /// Whether `host` is `localhost` or a name under it.
-pub fn is_local(host: &str) -> bool {
+fn is_local(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
+}
+
+/// Whether `host`, as it stands in an address (IPv6 in brackets), is on this machine: nobody is between us and it.
+pub fn is_here(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => is_local(&name),
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => false,
+    }
 }
 
 /// The addresses of `host`: both loopback ones for a local name, else what the system says.
@@ -39,12 +50,12 @@ mod tests {
     #[tokio::test]
     async fn local_names_need_no_system_resolver() {
         for name in ["localhost", "notes.localhost", "A.B.LocalHost", "notes.localhost."] {
-            assert!(is_local(name), "{name}");
+            assert!(is_local(name) && is_here(name), "{name}");
             let addresses = Resolver.resolve(name.parse().unwrap()).await.unwrap();
             assert!(addresses.into_iter().all(|address| address.ip().is_loopback()), "{name}");
         }
         for name in ["notlocalhost", "localhost.example.com", "example.com", ""] {
-            assert!(!is_local(name), "{name}");
+            assert!(!is_local(name) && !is_here(name), "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A gateway elsewhere, by its admin API.
 
-use crate::loopback::{Resolver, is_local};
+use crate::loopback::{Resolver, is_here};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::Args;
@@ -9,7 +9,7 @@ use reqwest::redirect;
 use secrecy::{ExposeSecret, SecretString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 /// Where a token is, if no file is named. Not an option of the command line, which others on this machine can read.
 const TOKEN: &str = "GUESTPASS_TOKEN";
@@ -42,7 +42,9 @@ impl Afar {
     pub(super) fn reach(&self) -> anyhow::Result<Option<Elsewhere>> {
         let Some(gateway) = self.gateway.clone() else { return Ok(None) };
         let is_clear = gateway.scheme() == "http";
-        if !matches!(gateway.scheme(), "https" | "http") || is_clear && !is_here(&gateway) {
+        if !matches!(gateway.scheme(), "https" | "http")
+            || is_clear && !gateway.host_str().is_some_and(is_here)
+        {
             bail!("a token for {gateway} could be read on its way; use https");
         }
         let token = token(self.token_file.as_deref())?;
@@ -79,15 +81,6 @@ impl Elsewhere {
         (*response.status_mut(), *response.headers_mut()) = (reply.status(), reply.headers().clone());
         *response.body_mut() = reply.bytes().await?;
         Ok(response)
-    }
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => is_local(name),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::document::closest;
 use crate::gateway;
 use crate::gateway::upstream::{Loader, Registry};
 use crate::lifecycle;
-use crate::loopback::is_local;
+use crate::loopback::is_here;
 use crate::names::{AppName, ProviderName, RoleName, TargetName};
 use crate::policy::{Known, Policy};
 use crate::provision::connectors;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use url::{Host, Url};
+use url::Url;
 
 /// Checks everything that the file at `path` says, and goes on after each mistake, so that all are told.
 pub(super) fn check(
@@ -113,15 +113,9 @@ fn cores() -> usize {
 
 /// What is said to others in the clear can be read and changed by others.
 pub(super) fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => is_local(name),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => {}
-        "http" if loopback => {}
+        "http" if url.host_str().is_some_and(is_here) => {}
         "http" => {
             tell.hint(path, format!("\"{url}\" is not encrypted"), "use https; http is for loopback alone");
         }

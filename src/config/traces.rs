@@ -2,18 +2,17 @@
 
 use super::is_placeholder;
 use super::tell::Tell;
-use crate::loopback::is_local;
+use crate::loopback::is_here;
 use crate::trace::Settings;
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
-use url::{Host, Url};
 
 pub(super) fn check(settings: Option<&Settings>, tell: &mut Tell<'_>) {
     let Some(Settings { endpoint, headers, .. }) = settings else { return };
     let at = ["traces", "endpoint"];
     match endpoint.scheme() {
         "https" => {}
-        "http" if headers.is_empty() || is_here(endpoint) => {}
+        "http" if headers.is_empty() || endpoint.host_str().is_some_and(is_here) => {}
         "http" => {
             let message =
                 format!("\"{endpoint}\" is not encrypted, and `headers` would be read on their way");
@@ -37,14 +36,5 @@ pub(super) fn check(settings: Option<&Settings>, tell: &mut Tell<'_>) {
         } else if HeaderValue::from_str(value.expose_secret()).is_err() {
             tell.wrong(&at, "the value cannot be a header: it has a line break or a control character");
         }
-    }
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => is_local(name),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

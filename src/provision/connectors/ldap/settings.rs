@@ -3,11 +3,11 @@
 use super::super::Facts;
 use super::super::naming::Naming;
 use super::directory::{Directory, End, Kind, Lock};
-use crate::loopback::is_local;
+use crate::loopback::is_here;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::PathBuf;
-use url::{Host, Url};
+use url::Url;
 
 /// A directory whose people are accounts.
 #[derive(Debug, Clone, Deserialize)]
@@ -145,12 +145,7 @@ impl TryFrom<Url> for Address {
         }
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| "the address names no server".to_owned())?;
-        let is_loopback = match Host::parse(host) {
-            Ok(Host::Domain(name)) => is_local(&name),
-            Ok(Host::Ipv4(address)) => address.is_loopback(),
-            Ok(Host::Ipv6(address)) => address.is_loopback(),
-            Err(_) => false,
-        };
+        let is_loopback = is_here(host);
         Ok(Self { scheme, is_loopback, url })
     }
 }

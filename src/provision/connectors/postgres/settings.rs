@@ -2,11 +2,11 @@
 
 use super::super::Facts;
 use super::super::naming::Naming;
-use crate::loopback::is_local;
+use crate::loopback::is_here;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::PathBuf;
-use url::{Host, Url};
+use url::Url;
 
 /// A PostgreSQL server whose roles are accounts.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,13 +74,7 @@ pub(super) struct Address {
 impl Address {
     /// Whether nobody is between us and the server.
     pub(super) fn is_loopback(&self) -> bool {
-        self.host.starts_with('/')
-            || match Host::parse(&self.host) {
-                Ok(Host::Domain(name)) => is_local(&name),
-                Ok(Host::Ipv4(address)) => address.is_loopback(),
-                Ok(Host::Ipv6(address)) => address.is_loopback(),
-                Err(_) => false,
-            }
+        self.host.starts_with('/') || is_here(&self.host)
     }
 }
 

@@ -67,6 +67,7 @@ impl App {
     pub async fn start(config: Config, listeners: Vec<Listener>, clock: Clock) -> anyhow::Result<Self> {
         let fixed = Fixed::of(&config);
         let cannot_open = format!("cannot open the store {}", config.store);
+        let rules = rules(&config);
         let store = Store::open(config.store, config.sealer, clock.now()).await.context(cannot_open)?;
         // Time that has been seen once has passed, whatever the machine's clock says after a restart.
         clock.not_before(store.instance().high_water);
@@ -97,14 +98,6 @@ impl App {
         told.left_alone(&store, &config.targets).await;
 
         let apps = watch::Sender::new(config.app_targets.clone());
-        let rules = rules(
-            config.policy,
-            &config.providers,
-            config.app_targets,
-            &config.apps,
-            &config.targets,
-            config.lifecycle,
-        );
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
         tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
         tasks.spawn(store.clone().follow_signing_keys(stop.clone()));

@@ -3,11 +3,11 @@
 use crate::audit::OperatorRole;
 use crate::bearer::Bearers;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::gateway::{self, Plan, Routes};
 use crate::issuer::{self, Issuer};
-use crate::lifecycle::{self, Lifecycle, Rules};
+use crate::lifecycle::{Lifecycle, Rules};
 use crate::names::{AppName, ProviderName, TargetName};
-use crate::policy::Policy;
 use crate::provision::connectors;
 use crate::provision::{Budget, Targets};
 use crate::session::Sessions;
@@ -118,33 +118,24 @@ impl Standing {
     }
 }
 
-/// By what everything is decided, where the providers are these.
-pub(super) fn rules(
-    policy: Policy,
-    providers: &BTreeMap<ProviderName, issuer::Settings>,
-    targets: BTreeMap<AppName, TargetName>,
-    apps: &BTreeMap<AppName, Arc<gateway::App>>,
-    speaks: &BTreeMap<TargetName, connectors::Settings>,
-    settings: lifecycle::Settings,
-) -> Rules {
-    let groups = providers.iter().map(|(name, settings)| (name.clone(), settings.groups.clone()));
-    let privileged = |(name, settings): (&TargetName, &connectors::Settings)| {
-        (name.clone(), settings.treatment.privileged.clone())
-    };
-    let privileged = speaks.iter().map(privileged).collect();
+/// By what everything is decided where `config` holds.
+pub(super) fn rules(config: &Config) -> Rules {
     let gives = |settings: &issuer::Settings| {
         settings.access_tokens.as_ref().is_some_and(|tokens| tokens.machine_accounts)
     };
-    let machines = providers.iter().filter(|(_, settings)| gives(settings));
-    let observed = apps.iter().filter(|(_, app)| !app.enforce).map(|(name, _)| name.clone());
+    let machines = config.providers.iter().filter(|(_, settings)| gives(settings));
+    let observed = config.apps.iter().filter(|(_, app)| !app.enforce);
+    let groups = config.providers.iter().map(|(name, settings)| (name.clone(), settings.groups.clone()));
+    let privileged = config.targets.iter();
+    let privileged = privileged.map(|(name, target)| (name.clone(), target.treatment.privileged.clone()));
     Rules {
-        policy,
+        policy: config.policy.clone(),
         groups: groups.collect(),
-        targets,
+        targets: config.app_targets.clone(),
         machine_accounts: machines.map(|(name, _)| name.clone()).collect(),
-        observed: observed.collect(),
-        privileged,
-        settings,
+        observed: observed.map(|(name, _)| name.clone()).collect(),
+        privileged: privileged.collect(),
+        settings: config.lifecycle,
     }
 }
 

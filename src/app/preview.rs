@@ -24,14 +24,7 @@ impl Reload {
         let mut preview = Planned { report: loaded.report(), ..Planned::default() };
         if let Some(config) = loaded.config.take() {
             preview.policy = config.policy.version().to_string();
-            let rules = rules(
-                config.policy,
-                &config.providers,
-                config.app_targets,
-                &config.apps,
-                &config.targets,
-                config.lifecycle,
-            );
+            let rules = rules(&config);
             let plan = self.standing.lifecycle.plan(&rules).await.map_err(|error| error.to_string())?;
             let Plan { comparison, accounts } = plan;
             let (store, clock) = (&self.standing.store, &self.standing.clock);

@@ -163,15 +163,7 @@ impl Reload {
         let running = self.targets.borrow().clone();
         let targets = targets(store, clock, &config.targets, &self.target_settings, &running)?;
         let plan = self.standing.plan(&config.apps, issuers.clone(), config.lifecycle.session)?;
-        let (apps, version) = (config.app_targets.clone(), config.policy.version().to_string());
-        let rules = rules(
-            config.policy,
-            &config.providers,
-            config.app_targets,
-            &config.apps,
-            &config.targets,
-            config.lifecycle,
-        );
+        let rules = rules(&config);
         self.let_pass(&rules, confirm).await?;
 
         if !self.standing.store.seal_by(config.sealer) {
@@ -185,7 +177,7 @@ impl Reload {
         }
         // Who is let in by the new plan finds the new rules, and their accounts find the new targets.
         self.targets.send_replace(targets);
-        self.apps.send_replace(apps);
+        self.apps.send_replace(config.app_targets);
         self.asked.send_replace(issuers.clone());
         self.standing.lifecycle.replace(rules);
         self.live.replace(plan);
@@ -195,7 +187,7 @@ impl Reload {
                 running.replace(newer);
             }
         }
-        self.told.policy(&version);
+        self.told.policy(&config.policy.version().to_string());
         self.told.enforced(&config.apps);
         (self.issuers, self.target_settings) = (issuers, config.targets);
         Ok(restart)

@@ -103,7 +103,7 @@ pub(super) fn check(
         upstreams: upstreams.clone(),
         targets,
         app_targets,
-        policy: policy?,
+        policy: policy?.into(),
     })
 }
 

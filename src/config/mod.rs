@@ -195,7 +195,7 @@ pub struct Config {
     /// Which target has the accounts of which app.
     pub app_targets: BTreeMap<AppName, TargetName>,
     /// Who gets what.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
 }
 
 impl Config {

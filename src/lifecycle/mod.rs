@@ -71,7 +71,7 @@ pub struct Settings {
 /// By what everything is decided.
 pub struct Rules {
     /// Who gets what.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// How each provider tells groups.
     pub groups: BTreeMap<ProviderName, GroupsSettings>,
     /// Where the accounts of each app live; an app without an entry has none.

@@ -43,7 +43,7 @@ pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
 pub(super) fn rules(policy: Policy) -> Rules {
     let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
     Rules {
-        policy,
+        policy: policy.into(),
         groups: BTreeMap::new(),
         targets: BTreeMap::new(),
         machine_accounts: BTreeSet::new(),

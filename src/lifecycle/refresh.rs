@@ -1,8 +1,9 @@
 //! A provider has confirmed who somebody is, or not, while nobody waits.
 
 use super::desire::Occasion;
-use super::renew::facts;
+use super::renew::{facts, save};
 use super::{Inner, Lifecycle, follow};
+use crate::account::Grant;
 use crate::audit::{Actor, Entry, Event};
 use crate::identity::Claims;
 use crate::store::{Error, Identity, Refresh};
@@ -36,23 +37,14 @@ impl Lifecycle {
         let (held, others): (Vec<_>, Vec<_>) =
             before.iter().cloned().partition(|grant| grant.identity == known.id);
         let after = follow::after_refresh(known.id, &held, &decision, now, rules.settings.lapse);
-        let live = |grants: &[crate::account::Grant]| {
-            grants
-                .iter()
-                .filter(|grant| grant.is_live(now))
-                .map(|grant| grant.terms.clone())
-                .collect::<Vec<_>>()
-        };
-        if live(&held) == live(&after) && is_told(&known, claims, now) {
+        let live = |grant: &&Grant| grant.is_live(now);
+        let same = held.iter().filter(live).map(|grant| &grant.terms);
+        let same = same.eq(after.iter().filter(live).map(|grant| &grant.terms));
+        if same && is_told(&known, claims, now) {
             return Ok(());
         }
         tx.save_identity(known.user, claims).await?;
-        let policy = decision.policy.to_string();
-        for (number, grant) in after.iter().enumerate() {
-            if held.get(number) != Some(grant) {
-                tx.save_grant(known.user, grant, Some(&policy)).await?;
-            }
-        }
+        save(&mut tx, known.user, &held, &after, &decision).await?;
         inner.desire(&mut tx, known.user, Occasion::Change).await?;
         let after: Vec<_> = after.into_iter().chain(others).collect();
         let vault = tx.user(known.user).await?.map(|user| user.vault);
@@ -61,7 +53,7 @@ impl Lifecycle {
             actor: Actor::Provider,
             cause: "refresh".to_owned(),
             person: vault,
-            policy: Some(policy),
+            policy: Some(decision.policy.to_string()),
             personal: json!({
                 "claims": claims.set().values(), "before": facts(&before), "after": facts(&after),
             }),

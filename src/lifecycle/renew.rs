@@ -19,17 +19,29 @@ impl Inner {
     ) -> Result<Vec<Grant>, Error> {
         let (held, others): (Vec<_>, Vec<_>) =
             before.iter().cloned().partition(|grant| grant.identity == identity);
-        let policy = decision.policy.to_string();
         let mut after = follow::after_sign_in(identity, &held, decision, tx.now(), self.rules.settings.lapse);
-        // Those that were there come first; what is beyond them is new.
-        for (number, grant) in after.iter().enumerate() {
-            if held.get(number) != Some(grant) {
-                tx.save_grant(user, grant, Some(&policy)).await?;
-            }
-        }
+        save(tx, user, &held, &after, decision).await?;
         after.extend(others);
         Ok(after)
     }
+}
+
+/// Writes what became of the grants that were `held` by what policy decided: they come first in `after`, and what is beyond
+/// them is new.
+pub(super) async fn save(
+    tx: &mut Tx,
+    user: UserId,
+    held: &[Grant],
+    after: &[Grant],
+    decision: &Decision,
+) -> Result<(), Error> {
+    let policy = decision.policy.to_string();
+    for (number, grant) in after.iter().enumerate() {
+        if held.get(number) != Some(grant) {
+            tx.save_grant(user, grant, Some(&policy)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Grants as the record shows them before and after a change.

@@ -277,6 +277,26 @@ async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
 }
 
 #[tokio::test]
+async fn who_is_due_is_asked_about_once_and_who_has_gone_is_not_and_forgotten() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    place.guest(terms()).await;
+    let session = place.session().await;
+    let mut tx = place.store.begin(place.clock.now()).await.unwrap();
+    tx.add_refresh(session.sign_in, &"a token".to_owned().into(), start() + HOUR).await.unwrap();
+    tx.commit(&entry()).await.unwrap();
+    let claim = async |now| place.store.bookkeep().claim_refreshes(now, HOUR, 16).await.unwrap();
+    assert!(claim(start()).await.is_empty(), "nobody is due yet");
+    let due = claim(start() + HOUR).await;
+    assert_eq!(due.iter().map(|refresh| refresh.sign_in).collect::<Vec<_>>(), [session.sign_in]);
+    assert!(claim(start() + HOUR).await.is_empty(), "somebody asks already");
+    // Whoever asked is killed, and the person signs out.
+    place.lifecycle.logout(session.sign_in).await.unwrap();
+    assert!(claim(start() + HOUR * 2).await.is_empty(), "they have gone");
+    place.store.bookkeep().refreshed(&due[0], None, start()).await.unwrap();
+    assert!(claim(start() + HOUR * 4).await.is_empty(), "their token is still there");
+}
+
+#[tokio::test]
 async fn no_operator_extends_beyond_the_longest_life() {
     let place = Place::new(policy(&[("guests", "30d")])).await;
     let (_, grant) = place.guest(Terms { ttl: Some(DAY), at_most: Some(DAY * 3), ..terms() }).await;

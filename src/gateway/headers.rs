@@ -102,7 +102,8 @@ pub(super) enum Cookies {
 const OURS: usize = 8;
 
 /// Makes the headers of a request those that go to `app` by `route`: hop-by-hop headers, whatever could be taken for
-/// our word, our cookies and access tokens that it is not to have are gone, `host` is canonical, the operator's rules are followed, and `identity` is ours.
+/// our word, our cookies and access tokens that it is not to have are gone, `host` is canonical, the operator's rules are
+/// followed, and `identity` is ours.
 pub(super) fn prepare<'a>(
     headers: &mut HeaderMap,
     (app, route): (&App, &Route),

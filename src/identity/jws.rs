@@ -2,7 +2,7 @@
 //! asks, never by the token; keys that a token brings with it (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
 //!
 //! Of our own, over the signatures of aws-lc, so that every kind of token that a provider signs goes through the same door:
-//! openidconnect has one for ID tokens alone, which knows no ES512.
+//! those of openidconnect are for ID tokens and userinfo, and know no ES512.
 
 use super::algorithm::Algorithm;
 use super::key_set::{KeySet, NoKey};

@@ -50,8 +50,7 @@ impl Issuer {
         let mut endpoint = known.metadata.authorization_endpoint.clone();
         let pushes = self.settings.pushed_requests || known.metadata.require_pushed_authorization_requests;
         if !pushes {
-            let (url, attempt) = self.request(endpoint, ask);
-            return Ok((url, attempt));
+            return Ok(self.request(endpoint, ask));
         }
         let mut bare = endpoint.clone();
         // What the endpoint's own address says is not ours to push.

@@ -2,7 +2,8 @@
 //!
 //! Nothing is asked of it before somebody wants to sign in, so we start and go on without it. Whoever is sent there
 //! is sent to a provider that has just answered, for a browser's own error page helps nobody. What it published is
-//! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten seconds, whoever asks.
+//! kept for those who come back; keys are read again when a token names one that we do not know, at most once in ten
+//! seconds, whoever asks.
 
 mod access_tokens;
 mod authorize;

@@ -62,7 +62,7 @@ impl Issuer {
         audiences: &[String],
     ) -> Result<Claims, Error> {
         let known = self.known().await?;
-        let (access, now) = (self.access(&known, audiences), self.clock.now());
+        let (access, now) = (self.access(&known, audiences)?, self.clock.now());
         let verify = |keys: &KeySet| Claims::verify_access_token(token.expose_secret(), keys, &access, now);
         self.by_keys(&known, verify).await
     }
@@ -82,21 +82,23 @@ impl Issuer {
         let said = serde_json::from_slice(&reply.body)
             .map_err(|error| self.unavailable(SendError::Unreadable(url.clone(), error)))?;
         self.is_there();
-        let (access, now) = (self.access(&known, audiences), self.clock.now());
+        let (access, now) = (self.access(&known, audiences)?, self.clock.now());
         Claims::of_introspection(said, &access, now).map_err(|error| self.unverified(error))
     }
 
-    fn access<'a>(&'a self, known: &'a Known, audiences: &'a [String]) -> Access<'a> {
-        let settings = self.settings.access_tokens.as_ref();
-        let algorithms = settings.and_then(|settings| settings.algorithms.as_ref());
-        Access {
+    fn access<'a>(&'a self, known: &'a Known, audiences: &'a [String]) -> Result<Access<'a>, Error> {
+        let Some(settings) = &self.settings.access_tokens else {
+            let why = "it is not said that its access tokens are believed".to_owned();
+            return Err(Error::Refused(self.name.clone(), why));
+        };
+        Ok(Access {
             provider: &self.name,
             issuer: &known.metadata.issuer,
             audiences,
-            algorithms: algorithms.unwrap_or(&self.settings.id_token_algorithms),
-            typ: settings.map(|settings| settings.typ).unwrap_or_default(),
-            longest: settings.map_or(Span::hours(24), |settings| settings.max_lifetime).length(),
+            algorithms: settings.algorithms.as_ref().unwrap_or(&self.settings.id_token_algorithms),
+            typ: settings.typ,
+            longest: settings.max_lifetime.length(),
             groups: &self.settings.groups,
-        }
+        })
     }
 }

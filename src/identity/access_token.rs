@@ -6,7 +6,7 @@
 //! that is something else: an ID token, a logout token.
 
 use super::algorithm::Algorithm;
-use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, Voucher, date};
+use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, Voucher, date, is_for};
 use super::jws::{Signed, Trust, Types};
 use super::key_set::KeySet;
 use super::verify::{LEEWAY, Unverified, named};
@@ -151,14 +151,8 @@ impl Access<'_> {
         if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(self.issuer)) {
             return refuse("it is of another issuer (iss)");
         }
-        let ours =
-            |one: &Value| one.as_str().is_some_and(|one| self.audiences.iter().any(|name| name == one));
-        let for_us = match claims.get("aud") {
-            Some(Value::Array(many)) => many.iter().any(ours),
-            Some(one) => ours(one),
-            None => false,
-        };
-        if !for_us {
+        let ours = |one: &str| self.audiences.iter().any(|name| name == one);
+        if !is_for(claims.get("aud"), ours) {
             return refuse("it is not for this API (aud)");
         }
         if let Some(name) = OF_OTHERS.iter().find(|name| claims.contains_key(**name)) {

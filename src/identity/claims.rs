@@ -204,6 +204,16 @@ pub fn date(value: Option<&Value>) -> Option<Timestamp> {
     Timestamp::from_second(whole?).ok()
 }
 
+/// Whether an audience (`aud`: one text, or several; RFC 7519, section 4.1.3) names somebody of whom `ours` holds.
+pub(super) fn is_for(audience: Option<&Value>, ours: impl Fn(&str) -> bool) -> bool {
+    let ours = |one: &Value| one.as_str().is_some_and(&ours);
+    match audience {
+        Some(Value::Array(many)) => many.iter().any(ours),
+        Some(one) => ours(one),
+        None => false,
+    }
+}
+
 fn overage(values: &Map<String, Value>, claim: &str) -> bool {
     let elsewhere =
         values.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(claim));

@@ -5,7 +5,7 @@
 //! follows from them.
 
 use super::algorithm::Algorithm;
-use super::claims::date;
+use super::claims::{date, is_for};
 use super::jws::{Signed, Trust, Types};
 use super::key_set::KeySet;
 use super::verify::{LEEWAY, Unverified, named};
@@ -75,11 +75,7 @@ impl SecurityEvent {
         if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
             return Err(doubt("invalid_issuer", "it is of another issuer (iss)"));
         }
-        let for_us = match claims.get("aud") {
-            Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
-            one => one.and_then(Value::as_str) == Some(audience),
-        };
-        if !for_us {
+        if !is_for(claims.get("aud"), |one| one == audience) {
             return Err(doubt("invalid_audience", "it is not for us (aud)"));
         }
         if claims.contains_key("exp") && date(claims.get("exp")).is_none_or(|end| now >= end) {

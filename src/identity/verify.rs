@@ -1,7 +1,7 @@
 //! From an ID token to claims: the only way to [`Claims`].
 
 use super::algorithm::Algorithm;
-use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, Voucher, date};
+use super::claims::{ClaimSet, Claims, GroupsSettings, Subject, Voucher, date, is_for};
 use super::jws::{Signed, Trust, Types};
 use super::key_set::KeySet;
 use crate::names::ProviderName;
@@ -235,12 +235,8 @@ pub fn verify_claims(
     if claims.get("iss").is_some_and(|issuer| issuer.as_str() != Some(expected.issuer)) {
         return Err(trust.invalid("it is of another issuer (iss)"));
     }
-    let for_us = match claims.get("aud") {
-        None => true,
-        Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(expected.client_id)),
-        Some(one) => one.as_str() == Some(expected.client_id),
-    };
-    if !for_us {
+    let audience = claims.get("aud");
+    if audience.is_some() && !is_for(audience, |one| one == expected.client_id) {
         return Err(trust.invalid("it is not for us (aud)"));
     }
     if claims.contains_key("exp") && date(claims.get("exp")).is_none_or(|end| now >= end) {

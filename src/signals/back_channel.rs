@@ -1,7 +1,7 @@
 //! A provider tells us directly that somebody has signed out there (OpenID Connect Back-Channel Logout 1.0, section 2.5).
 
 use super::counts::Way;
-use super::{State, answer, later, told};
+use super::{State, answer, later, the, told};
 use crate::identity::{Effect, LogoutToken};
 use crate::issuer::{Error, Issuer};
 use crate::lifecycle::{Heard, Lifecycle, Signal};
@@ -12,7 +12,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
-use url::form_urlencoded;
 
 /// `POST /sign-out/back-channel/PROVIDER`.
 pub(super) async fn logout(
@@ -78,9 +77,5 @@ fn token(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     if !media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return None;
     }
-    let mut found = form_urlencoded::parse(body).filter(|(name, _)| name == "logout_token");
-    match (found.next(), found.next()) {
-        (Some((_, token)), None) => Some(token.into_owned()),
-        _ => None,
-    }
+    the("logout_token", body)
 }

@@ -6,7 +6,7 @@
 //! works where the provider is on our own, and elsewhere ends nothing.
 
 use super::counts::Way;
-use super::{State, answer, later};
+use super::{State, answer, later, the};
 use crate::lifecycle::{self, Heard};
 use crate::session::cookie::Cookie;
 use axum::body::Body;
@@ -14,7 +14,6 @@ use axum::extract::{self, Path, RawQuery};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use subtle::ConstantTimeEq;
-use url::form_urlencoded;
 
 /// `GET /sign-out/front-channel/PROVIDER?iss=..&sid=..`.
 pub(super) async fn logout(
@@ -32,7 +31,7 @@ pub(super) async fn logout(
         answer(StatusCode::BAD_REQUEST, Body::empty())
     };
     let query = query.unwrap_or_default();
-    let (Some(iss), Some(sid)) = (the(&query, "iss"), the(&query, "sid")) else {
+    let (Some(iss), Some(sid)) = (the("iss", query.as_bytes()), the("sid", query.as_bytes())) else {
         return refuse("it does not name one issuer and one session (iss, sid)");
     };
     if !issuer.is_named(&iss) {
@@ -63,15 +62,6 @@ pub(super) async fn logout(
         response.headers_mut().append(header::SET_COOKIE, cleared);
     }
     response
-}
-
-/// The one value of this name.
-fn the(query: &str, name: &str) -> Option<String> {
-    let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(found, _)| found == name);
-    match (found.next(), found.next()) {
-        (Some((_, value)), None) => Some(value.into_owned()),
-        _ => None,
-    }
 }
 
 /// Nothing to see, in a frame of the provider's alone.

@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use url::form_urlencoded;
 
 /// The longest token that is read, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -72,6 +73,15 @@ pub fn router(deps: Deps) -> Router {
 impl Deps {
     fn issuer(&self, provider: &str) -> Option<&Arc<Issuer>> {
         self.issuers.get(provider)
+    }
+}
+
+/// The one value of this name in a form or a query; `None` where there is none, or several.
+fn the(name: &str, form: &[u8]) -> Option<String> {
+    let mut found = form_urlencoded::parse(form).filter(|(found, _)| found == name);
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => Some(value.into_owned()),
+        _ => None,
     }
 }
 

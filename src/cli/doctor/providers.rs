@@ -3,11 +3,11 @@
 use super::findings::Findings;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::identity::LEEWAY;
 use crate::issuer::Issuer;
 use jiff::SignedDuration;
 
-/// How far apart clocks may be before tokens are refused, and from when somebody should look.
-const REFUSED: SignedDuration = SignedDuration::from_secs(60);
+/// From when on somebody should look at clocks that go apart; tokens are refused from [`LEEWAY`] on.
 const NOTED: SignedDuration = SignedDuration::from_secs(5);
 
 /// What is looked at, and what is said where it is as it should be.
@@ -46,7 +46,7 @@ fn tell_clock(about: &str, ahead: SignedDuration, findings: &mut Findings) {
     let side = if ahead.is_negative() { "behind" } else { "ahead of" };
     let what = format!("its clock is {} s {side} ours", apart.as_secs());
     let mend = "let both be set by NTP: tokens seem to be over, or not made yet";
-    if apart > REFUSED {
+    if apart > LEEWAY {
         findings.wrong("clock", about, &what, mend);
     } else if apart > NOTED {
         findings.warning("clock", about, &what, mend);

@@ -35,56 +35,17 @@ impl Metrics {
 
     /// Tells what `read` finds whenever somebody asks, a number for each of several values of `labels`; `name` and `help`
     /// as for [`Metrics::register`]. For what is known anyway, and is not worth counting twice.
-    pub fn measure<F, const N: usize>(
+    pub fn measure<F, T, const N: usize>(
         &self,
         name: &'static str,
         help: &'static str,
-        labels: [&'static str; N],
-        read: F,
-    ) where
-        F: Fn() -> Vec<([String; N], i64)> + Send + Sync + 'static,
-    {
-        let found =
-            move || read().into_iter().map(|(values, number)| (values, ConstGauge::new(number))).collect();
-        self.collect(name, help, MetricType::Gauge, labels, found);
-    }
-
-    /// The same for what only grows.
-    pub fn count<F, const N: usize>(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        labels: [&'static str; N],
-        read: F,
-    ) where
-        F: Fn() -> Vec<([String; N], u64)> + Send + Sync + 'static,
-    {
-        let found =
-            move || read().into_iter().map(|(values, number)| (values, ConstCounter::new(number))).collect();
-        self.collect(name, help, MetricType::Counter, labels, found);
-    }
-
-    /// The same for how long things took.
-    pub fn spread<F>(&self, name: &'static str, help: &'static str, label: &'static str, read: F)
-    where
-        F: Fn() -> Vec<(String, Spread)> + Send + Sync + 'static,
-    {
-        let found = move || read().into_iter().map(|(value, spread)| ([value], spread)).collect();
-        self.collect(name, help, MetricType::Histogram, [label], found);
-    }
-
-    fn collect<F, T, const N: usize>(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        kind: MetricType,
         labels: [&'static str; N],
         read: F,
     ) where
         F: Fn() -> Vec<([String; N], T)> + Send + Sync + 'static,
-        T: EncodeMetric + 'static,
+        T: Measured,
     {
-        self.registry().register_collector(Box::new(Found { name, help, kind, labels, read }));
+        self.registry().register_collector(Box::new(Found { name, help, labels, read }));
     }
 
     /// Everything as it is now.
@@ -107,6 +68,30 @@ impl Default for Metrics {
     }
 }
 
+/// A number that is found: `i64` for what may also go down, `u64` for what only grows, [`Spread`] for many at once.
+pub trait Measured: 'static {
+    /// Of which kind it is.
+    const KIND: MetricType;
+    /// Tells it.
+    fn tell(&self, encoder: MetricEncoder<'_>) -> fmt::Result;
+}
+
+impl Measured for i64 {
+    const KIND: MetricType = MetricType::Gauge;
+
+    fn tell(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        ConstGauge::new(*self).encode(encoder)
+    }
+}
+
+impl Measured for u64 {
+    const KIND: MetricType = MetricType::Counter;
+
+    fn tell(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        ConstCounter::new(*self).encode(encoder)
+    }
+}
+
 /// How long many things took, or how large they were.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spread {
@@ -123,13 +108,11 @@ impl Spread {
     }
 }
 
-impl EncodeMetric for Spread {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count(), &self.heaps, None)
-    }
+impl Measured for Spread {
+    const KIND: MetricType = MetricType::Histogram;
 
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
+    fn tell(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count(), &self.heaps, None)
     }
 }
 
@@ -137,7 +120,6 @@ impl EncodeMetric for Spread {
 struct Found<F, const N: usize> {
     name: &'static str,
     help: &'static str,
-    kind: MetricType,
     labels: [&'static str; N],
     read: F,
 }
@@ -151,17 +133,17 @@ impl<F, const N: usize> fmt::Debug for Found<F, N> {
 impl<F, T, const N: usize> Collector for Found<F, N>
 where
     F: Fn() -> Vec<([String; N], T)> + Send + Sync + 'static,
-    T: EncodeMetric,
+    T: Measured,
 {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut told = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
+        let mut told = encoder.encode_descriptor(self.name, self.help, None, T::KIND)?;
         let mut found = (self.read)().into_iter();
         if N == 0 {
-            return found.next().map_or(Ok(()), |(_, metric)| metric.encode(told));
+            return found.next().map_or(Ok(()), |(_, number)| number.tell(told));
         }
-        for (values, metric) in found {
+        for (values, number) in found {
             let labels: Vec<_> = self.labels.into_iter().zip(values).collect();
-            metric.encode(told.encode_family(&labels.as_slice())?)?;
+            number.tell(told.encode_family(&labels.as_slice())?)?;
         }
         Ok(())
     }
@@ -177,15 +159,15 @@ mod tests {
         let (metrics, doors) = (Metrics::new(), Counter::<u64>::default());
         metrics.register("doors", "Doors that were opened", doors.clone());
         doors.inc();
-        metrics.count("keys", "Keys by kind and fate", ["kind", "fate"], || {
-            vec![(["iron".into(), "lost".into()], 2)]
+        metrics.measure("keys", "Keys by kind and fate", ["kind", "fate"], || {
+            vec![(["iron".into(), "lost".into()], 2_u64)]
         });
         let waits = Spread { sum: 7.5, heaps: vec![(1.0, 2), (f64::INFINITY, 1)] };
-        metrics.spread("waits_seconds", "How long guests waited", "floor", move || {
-            vec![("first".to_owned(), waits.clone())]
+        metrics.measure("waits_seconds", "How long guests waited", ["floor"], move || {
+            vec![(["first".to_owned()], waits.clone())]
         });
-        metrics.measure("rooms", "Rooms by floor", ["floor"], || vec![(["first".to_owned()], 3)]);
-        metrics.measure("guests", "Guests", [], || vec![([], 5)]);
+        metrics.measure("rooms", "Rooms by floor", ["floor"], || vec![(["first".to_owned()], 3_i64)]);
+        metrics.measure("guests", "Guests", [], || vec![([], 5_i64)]);
         let text = metrics.text();
         for line in [
             "# HELP guestpass_doors Doors that were opened.",

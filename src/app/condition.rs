@@ -28,7 +28,7 @@ pub(super) fn tell(metrics: &Metrics, targets: &watch::Receiver<Targets>, clock:
     measure("target_failures", "Failures in a row, over all accounts", |it| i64::from(it.failures));
     let targets = targets.clone();
     let help = "Work on accounts by how it went";
-    metrics.count("provisioning", help, ["target", "outcome"], move || {
+    metrics.measure("provisioning", help, ["target", "outcome"], move || {
         let targets = targets.borrow();
         let all = targets.iter().flat_map(|(name, target)| {
             target.outcomes().map(|(outcome, count)| ([name.to_string(), outcome.to_owned()], count))

@@ -24,7 +24,7 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, t
                 .collect()
         },
     );
-    metrics.count("connections_closed", "Connections that were closed at once", ["reason"], move || {
+    metrics.measure("connections_closed", "Connections that were closed at once", ["reason"], move || {
         let (_, surplus) = counts();
         vec![(["too_many".to_owned()], surplus)]
     });
@@ -41,20 +41,25 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, t
 fn requests(metrics: &Metrics, tallies: &Tallies) {
     let app = |count: &Count| count.app.as_ref().map(ToString::to_string).unwrap_or_default();
     let read = tallies.clone();
-    metrics.count("requests", "Requests by what became of them", ["app", "decision", "reason"], move || {
-        let of_app = |count: Count| {
-            let app = app(&count);
-            let told = move |(decision, reason, number): (Decision, &str, u64)| {
-                ([app.clone(), decision.word().to_owned(), reason.to_owned()], number)
+    metrics.measure(
+        "requests",
+        "Requests by what became of them",
+        ["app", "decision", "reason"],
+        move || {
+            let of_app = |count: Count| {
+                let app = app(&count);
+                let told = move |(decision, reason, number): (Decision, &str, u64)| {
+                    ([app.clone(), decision.word().to_owned(), reason.to_owned()], number)
+                };
+                count.requests.into_iter().map(told)
             };
-            count.requests.into_iter().map(told)
-        };
-        read.counts().into_iter().flat_map(of_app).collect()
-    });
+            read.counts().into_iter().flat_map(of_app).collect()
+        },
+    );
     let read = tallies.clone();
     let help = "How long permitted requests took until their answer began";
-    metrics.spread("request_duration_seconds", help, "app", move || {
+    metrics.measure("request_duration_seconds", help, ["app"], move || {
         let to_apps = read.counts().into_iter().filter(|count| count.app.is_some());
-        to_apps.map(|count| (app(&count), count.took)).collect()
+        to_apps.map(|count| ([app(&count)], count.took)).collect()
     });
 }

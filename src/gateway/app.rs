@@ -110,13 +110,21 @@ pub(super) struct Rewrite {
 }
 
 impl Rule {
-    /// The rule in a word, for logs.
-    pub(super) fn word(&self) -> &'static str {
+    /// The words that logs and metrics have for rules.
+    pub(super) const WORDS: [&'static str; 3] = ["public", "signed_in", "role"];
+
+    /// The place of its word among them.
+    pub(super) fn place(&self) -> usize {
         match self {
-            Self::Public => "public",
-            Self::SignedIn => "signed_in",
-            Self::AnyRole | Self::Roles(_) => "role",
+            Self::Public => 0,
+            Self::SignedIn => 1,
+            Self::AnyRole | Self::Roles(_) => 2,
         }
+    }
+
+    /// The rule in a word.
+    pub(super) fn word(&self) -> &'static str {
+        Self::WORDS[self.place()]
     }
 }
 

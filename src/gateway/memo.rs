@@ -123,7 +123,7 @@ impl Granted {
     /// Counts a request of the worker `lane` that was answered after so long.
     pub(super) fn count(&self, lane: usize, took: SignedDuration) {
         match self.permit.overlooked() {
-            None => self.tally.permitted(lane, self.permit.rule().word(), took),
+            None => self.tally.permitted(lane, self.permit.rule(), took),
             Some(overlooked) => self.tally.other(Decision::Observed, overlooked.reason),
         }
     }

@@ -2,6 +2,7 @@
 //! every worker counts for itself, so that none waits for another, and nothing is looked up; it is added up when somebody
 //! asks. What was counted stays when the configuration changes.
 
+use super::app::Rule;
 use crate::metrics::Spread;
 use crate::names::AppName;
 use arc_swap::ArcSwap;
@@ -15,9 +16,6 @@ const HEAPS: [u64; 13] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
     10_000_000,
 ];
-
-/// Rules by which requests are permitted, in the words of the access log.
-const RULES: [&str; 3] = ["public", "signed_in", "role"];
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +51,8 @@ pub(super) struct Tally {
 #[repr(align(128))]
 #[derive(Default)]
 struct Lane {
-    permitted: [AtomicU64; RULES.len()],
+    /// By rule, in the order of [`Rule::WORDS`].
+    permitted: [AtomicU64; Rule::WORDS.len()],
     heaps: [AtomicU64; HEAPS.len() + 1],
     /// All that they took, in microseconds.
     took: AtomicU64,
@@ -122,13 +121,12 @@ impl Tally {
         Arc::new(Self { lanes, others: Mutex::default() })
     }
 
-    /// A request of the worker `lane` was permitted by the rule of this word, and has its answer after so long.
-    pub(super) fn permitted(&self, lane: usize, rule: &str, took: SignedDuration) {
+    /// A request of the worker `lane` was permitted by this rule, and has its answer after so long.
+    pub(super) fn permitted(&self, lane: usize, rule: &Rule, took: SignedDuration) {
         let Some(lane) = self.lanes.get(lane) else { return };
         let micros = u64::try_from(took.as_micros()).unwrap_or(0);
         let heap = HEAPS.iter().position(|most| micros <= *most).unwrap_or(HEAPS.len());
-        let rule = RULES.iter().position(|word| *word == rule).unwrap_or(RULES.len() - 1);
-        add(&lane.permitted[rule], 1);
+        add(&lane.permitted[rule.place()], 1);
         add(&lane.heaps[heap], 1);
         add(&lane.took, micros);
     }
@@ -143,7 +141,7 @@ impl Tally {
         let sum = |of: &dyn Fn(&Lane) -> &AtomicU64| -> u64 {
             self.lanes.iter().map(|lane| of(lane).load(Ordering::Relaxed)).sum()
         };
-        let permitted = RULES.iter().enumerate();
+        let permitted = Rule::WORDS.iter().enumerate();
         let permitted =
             permitted.map(|(at, rule)| (Decision::Permitted, *rule, sum(&|lane| &lane.permitted[at])));
         let mut requests: Vec<_> = permitted.filter(|(.., count)| *count > 0).collect();
@@ -176,9 +174,9 @@ mod tests {
         let tally = tallies.of(&wiki);
         assert!(Arc::ptr_eq(&tally, &tallies.of(&wiki)));
         for (lane, micros) in [(0, 0), (1, 1_000), (1, 1_001), (0, 60_000_000), (7, 5)] {
-            tally.permitted(lane, "role", SignedDuration::from_micros(micros));
+            tally.permitted(lane, &Rule::AnyRole, SignedDuration::from_micros(micros));
         }
-        tally.permitted(0, "public", SignedDuration::from_micros(-3));
+        tally.permitted(0, &Rule::Public, SignedDuration::from_micros(-3));
         tally.other(Decision::Refused, "no_role");
         tallies.nowhere().other(Decision::Refused, "unknown_host");
 

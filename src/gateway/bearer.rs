@@ -4,7 +4,8 @@
 use super::app::{App, Rule};
 use super::authorize::Refusal;
 use super::denied::{Denied, Why};
-use super::gate::{Gate, Going};
+use super::gate::Gate;
+use super::grant::Going;
 use crate::account::Limit;
 use crate::bearer::{Claimed, Refusal as TokenRefusal, presented};
 use crate::page::Page;

@@ -4,7 +4,8 @@ use super::answer::{self, About};
 use super::authorize::Refusal;
 use super::bearer;
 use super::body::ToClient;
-use super::gate::{Asking, Going};
+use super::gate::Asking;
+use super::grant::Going;
 use super::route::{BadRequest, wanted};
 use super::settings::Unauthenticated;
 use super::step_up::StepUp;
@@ -87,13 +88,15 @@ impl Denied {
         }
     }
 
-    pub(super) fn answer(&self, asking: &Asking, going: &Going<'_>) -> Response<ToClient> {
-        let (page, challenge) = bearer::challenged(self, self.page(going), going.app);
+    /// The answer that `page` is, which says why.
+    pub(super) fn answer(&self, asking: &Asking, going: &Going<'_>, page: Page) -> Response<ToClient> {
+        let (page, challenge) = bearer::challenged(self, page, going.app);
         let (app, session) = (Some(&**going.app), self.session.as_deref());
         About { app, session, challenge, ..asking.about(going.uri) }.answer(page)
     }
 
-    fn page(&self, going: &Going<'_>) -> Page {
+    /// The page that says why.
+    pub(super) fn page(&self, going: &Going<'_>) -> Page {
         match &self.why {
             Why::Refused(Refusal::SignIn) if self.by_token => bearer::over(),
             Why::Token(why) => bearer::refused(why, going.app),

@@ -8,7 +8,8 @@
 use super::answer;
 use super::body::ToClient;
 use super::denied::to_sign_in;
-use super::gate::{Asking, Gate, Going};
+use super::gate::{Asking, Gate};
+use super::grant::Going;
 use super::headers::{ASSERTION, REQUEST_ID};
 use super::listen::{Peer, Timely};
 use super::memo::Granted;
@@ -92,7 +93,7 @@ impl Gate {
         }
         let question = match Question::read(&request) {
             Ok(question) => question,
-            Err(error) => return asking.about(request.uri()).answer(answer::bad_request(error)),
+            Err(error) => return self.turn_away(&asking.about(request.uri()), answer::bad_request(error)),
         };
         let reader = Reader::of(&question.method, request.headers());
         let mut response =
@@ -145,8 +146,9 @@ impl Gate {
                 never_a_yes(self.at_ours(asking, &plan, visit(Some(app.name.clone())), page).await)
             }
             Err(denied) => {
-                self.count(&app, Decision::Refused, denied.reason(&going));
-                denied.answer(asking, &going)
+                let page = denied.page(&going);
+                self.count(&app, Decision::Refused, page.reason);
+                denied.answer(asking, &going, page)
             }
         }
     }

@@ -42,6 +42,7 @@ mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
+mod grant;
 mod memo;
 mod path;
 mod request_id;

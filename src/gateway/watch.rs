@@ -54,15 +54,21 @@ impl Watch {
         }
     }
 
+    /// Where it goes by `plan`; `None` where its app is not in that any more.
+    fn wanted<'a>(&'a self, plan: &'a Plan) -> Option<Wanted<'a>> {
+        let Granted { permit, bound: host, .. } = &*self.granted;
+        let app = plan.routes.app(&permit.app().name)?;
+        let (path, route) = (self.uri.path(), app.route(self.uri.path()));
+        Some(Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client })
+    }
+
     /// The permit that would be given now, if one would.
     async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
-        let Granted { permit, key, bound: host, .. } = &*self.granted;
-        let app = plan.routes.app(&permit.app().name)?;
-        if app.enforce && permit.overlooked().is_some() {
+        let Granted { permit, key, .. } = &*self.granted;
+        let wanted = self.wanted(plan)?;
+        if wanted.app.enforce && permit.overlooked().is_some() {
             return None;
         }
-        let (path, route) = (self.uri.path(), app.route(self.uri.path()));
-        let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
         let gateway = &*self.gate.gateway;
         loop {
             let session = match key {
@@ -81,14 +87,10 @@ impl Watch {
 
     /// A permit to go on where the app is observed, not enforced.
     fn look_away(&self, plan: &Plan) -> Option<Permit> {
-        let Granted { permit, bound: host, .. } = &*self.granted;
-        let app = plan.routes.app(&permit.app().name)?;
-        let (path, route) = (self.uri.path(), app.route(self.uri.path()));
-        let wanted = Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client };
-        let reason = "ended";
-        let again = overlook(wanted, Overlooked { reason, session: None });
-        if again.is_some() && permit.overlooked().is_none() {
-            tracing::info!(app = %app.name, "what is under way would have been ended, and goes on: the app is not enforced");
+        let wanted = self.wanted(plan)?;
+        let again = overlook(wanted, Overlooked { reason: "ended", session: None });
+        if again.is_some() && self.granted.permit.overlooked().is_none() {
+            tracing::info!(app = %wanted.app.name, "what is under way would have been ended, and goes on: the app is not enforced");
         }
         again
     }

@@ -121,12 +121,7 @@ impl<C: Claim> Walk<'_, C> {
             let seen = learn(&known, seen, &wanted);
             // Once more, now that it is known whose it is.
             let wanted = self.wanted(&due.desired, &seen, origin);
-            let step = match next_step(&wanted, &seen) {
-                Some(Step::Create(profile)) => {
-                    Some(self.call(link::choose(self.connector, self.link, due, &profile)).await?)
-                }
-                step => step,
-            };
+            let step = next_step(&wanted, &seen);
             // Also where somebody else closed it: what they left open is not theirs to know.
             let closes = step.as_ref().is_none_or(|step| matches!(step, Step::Delete { .. }));
             if closes && (!due.settled || was_closed(&known, &seen)) {
@@ -143,7 +138,14 @@ impl<C: Claim> Walk<'_, C> {
             {
                 return Err(Halt::TakenOver);
             }
-            let Some(step) = step else { return Ok(()) };
+            let step = match step {
+                None => return Ok(()),
+                // Asked once the look is written down: whose it is may be an operator's question for days.
+                Some(Step::Create(profile)) => {
+                    self.call(link::choose(self.connector, self.link, due, &profile)).await?
+                }
+                Some(step) => step,
+            };
             if look.after.as_ref() == Some(&step) {
                 return Err(Fault::transient("said it was done, but a fresh look shows no change").into());
             }

@@ -36,6 +36,10 @@ pub(super) trait Claim: Sync {
     /// and it is never deleted, whatever becomes of the call. `false` where it is another one of ours already.
     fn adopts(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
 
+    /// Whether this account of the target is one that was ever to be adopted: a call of a claim before this one may have
+    /// arrived since.
+    fn was_before(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
+
     /// Notes that one is created in place of one that was to be adopted.
     fn creates(&self) -> impl Future<Output = Result<(), store::Error>> + Send;
 
@@ -119,6 +123,10 @@ impl<C: Claim> Walk<'_, C> {
             let wanted = self.wanted(&due.desired, &known, origin);
             let seen = self.call(self.connector.observe(&key, &wanted)).await?;
             let seen = learn(&known, seen, &wanted);
+            let was_before = self.was_before(&known, &seen).await?;
+            if was_before {
+                origin = Origin::Adopted;
+            }
             // Once more, now that it is known whose it is.
             let wanted = self.wanted(&due.desired, &seen, origin);
             let step = next_step(&wanted, &seen);
@@ -131,6 +139,7 @@ impl<C: Claim> Walk<'_, C> {
                 changes: changes(&known, &seen, &wanted),
                 seen,
                 after: taken,
+                was_before,
                 settled: step.is_none(),
             };
             if (look.settled || !look.changes.is_empty())
@@ -176,6 +185,16 @@ impl<C: Claim> Walk<'_, C> {
                 Ok(Origin::Created)
             }
             _ => Ok(origin),
+        }
+    }
+
+    /// Whether what is `seen`, and was not `known`, is an account that somebody made before us.
+    async fn was_before(&self, known: &Actual, seen: &Actual) -> Result<bool, Halt> {
+        match seen.native_id() {
+            Some(native_id) if known.native_id() != Some(native_id) => {
+                self.claim.was_before(native_id).await.map_err(Halt::Store)
+            }
+            _ => Ok(false),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::account::{Actual, Change, Desired};
 use crate::names::{AccountId, TargetName, UserId};
 use crate::store::{Due, Failure, Look, Origin};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// What the audit log would hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub(crate) struct Row {
     pub(crate) settled_version: i64,
     pub(crate) next_due: Timestamp,
     pub(crate) unsure: bool,
-    /// The account that it adopted, or is about to.
-    pub(crate) adopting: Option<String>,
+    /// The accounts that it adopted, or was ever about to.
+    pub(crate) adopting: BTreeSet<String>,
     /// Whether the sweep wants another look at it although it is settled.
     pub(crate) look_again: bool,
     pub(crate) events: Vec<Event>,
@@ -56,7 +57,7 @@ impl Ledger {
             settled_version: 0,
             next_due: now,
             unsure: false,
-            adopting: None,
+            adopting: BTreeSet::new(),
             look_again: false,
             events: Vec::new(),
         };
@@ -137,21 +138,22 @@ impl Ledger {
     }
 
     pub(crate) fn adopts(&mut self, claim: &Due, native_id: &str) -> bool {
-        let has = |row: &Row| {
-            row.due.seen.native_id() == Some(native_id) || row.adopting.as_deref() == Some(native_id)
-        };
+        let has = |row: &Row| row.due.seen.native_id() == Some(native_id) || row.adopting.contains(native_id);
         if self.rows.iter().any(|row| row.due.id != claim.id && has(row)) {
             return false;
         }
         let Some(row) = self.held(claim) else { return false };
-        row.adopting = Some(native_id.to_owned());
+        row.adopting.insert(native_id.to_owned());
         row.due.origin = Origin::Adopted;
         true
     }
 
+    pub(crate) fn was_before(&self, claim: &Due, native_id: &str) -> bool {
+        self.rows.iter().any(|row| row.due.id == claim.id && row.adopting.contains(native_id))
+    }
+
     pub(crate) fn creates(&mut self, claim: &Due) {
         if let Some(row) = self.held(claim) {
-            row.adopting = None;
             row.due.origin = Origin::Created;
         }
     }

@@ -110,6 +110,13 @@ impl Claim for Memory {
         Ok(adopts)
     }
 
+    async fn was_before(&self, native_id: &str) -> Result<bool, store::Error> {
+        pause().await;
+        let was_before = self.ledger.lock().unwrap().was_before(&self.due, native_id);
+        pause().await;
+        Ok(was_before)
+    }
+
     async fn creates(&self) -> Result<(), store::Error> {
         pause().await;
         self.ledger.lock().unwrap().creates(&self.due);
@@ -275,7 +282,7 @@ impl World {
                 Desired::Active(profile) if actual == Actual::Absent => {
                     let found = accounts.with(profile.email.as_deref().unwrap_or_default());
                     let promised = |one: &Candidate| {
-                        let promises = |other: &Row| other.adopting.as_ref() == Some(&one.native_id);
+                        let promises = |other: &Row| other.adopting.contains(&one.native_id);
                         ledger.rows.iter().any(|other| other.due.id != row.due.id && promises(other))
                     };
                     let is_clear = matches!(&found[..], [one] if one.external_id.is_none() && !promised(one));
@@ -405,4 +412,34 @@ fn what_is_gone_is_told_also_while_nobody_knows_what_comes_in_its_place() {
     world.quiesce(true);
     world.check();
     assert!(world.ledger.lock().unwrap().rows[0].events.contains(&Event::Changed(Change::Gone)));
+}
+
+/// Found by chance as well: a worker that was held up adopts, while another one already asked for an account of our own.
+#[test]
+fn what_was_there_before_is_known_also_where_the_call_that_adopts_it_comes_late() {
+    let runtime = runtime();
+    let _context = runtime.enter();
+    let mut world = World::new();
+    let wish = |name, address| Action::Desire { row: 0, name, address, entitlements: BTreeSet::new() };
+    world.take(Action::Before { address: 0 });
+    world.take(wish(1, 0));
+    world.claim();
+    // The other account is settled; this one is about to be adopted.
+    world.workers.truncate(1);
+    while world.ledger.lock().unwrap().rows[0].adopting.is_empty() {
+        world.go(0, Mishap::None);
+    }
+    world.go(0, Mishap::None);
+    let late = world.workers.remove(0);
+    world.take(Action::Turn { secs: 31 });
+    // The name is taken, so nothing stands in the way of the call that comes late.
+    world.take(wish(0, 1));
+    world.quiesce(false);
+    assert_eq!(world.ledger.lock().unwrap().rows[0].due.origin, Origin::Created);
+    world.workers.push(late);
+    world.quiesce(true);
+    assert!(world.accounts.lock().unwrap().adopted.contains_key("before-0"), "the call came");
+    world.take(Action::Delete { row: 0 });
+    world.quiesce(true);
+    world.check();
 }

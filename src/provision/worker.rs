@@ -271,6 +271,10 @@ impl Claim for Held<'_> {
         self.lane.store.bookkeep().adopts(self.due, native_id).await
     }
 
+    async fn was_before(&self, native_id: &str) -> Result<bool, store::Error> {
+        self.lane.store.bookkeep().was_before(self.due, native_id).await
+    }
+
     async fn creates(&self) -> Result<(), store::Error> {
         self.lane.store.bookkeep().creates(self.due).await
     }

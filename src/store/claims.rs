@@ -95,14 +95,26 @@ impl Books<'_> {
     }
 
     /// Notes that the account of `due` is about to be the one of this id in its target, that was there before us. `false` if
-    /// that is another row's, or is about to be where no operator says otherwise, or the claim no longer stands.
+    /// that is another row's, or was to be where no operator says otherwise, or the claim no longer stands.
     pub async fn adopts(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
         let mut tx = self.store.write().await?;
         self.store.lock(&mut tx, &format!("adopting {}", due.target)).await?;
+        query(
+            "INSERT INTO promises (account, target, native_id)
+             SELECT id, target, adopting FROM accounts WHERE id = $1 AND epoch = $2 AND adopting <> $3
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(due.id.to_string())
+        .bind(due.epoch)
+        .bind(native_id)
+        .execute(&mut *tx)
+        .await?;
         let done = query(
             "UPDATE accounts SET adopting = $3, origin = 'adopted' WHERE id = $1 AND epoch = $2
                 AND NOT EXISTS (SELECT 1 FROM accounts AS other WHERE other.target = $4 AND other.id <> $1
-                    AND (other.native_id = $3 OR other.adopting = $3 AND $5 = 0))",
+                    AND (other.native_id = $3 OR other.adopting = $3 AND $5 = 0))
+                AND ($5 = 1 OR NOT EXISTS (SELECT 1 FROM promises
+                    WHERE target = $4 AND native_id = $3 AND account <> $1))",
         )
         .bind(due.id.to_string())
         .bind(due.epoch)
@@ -115,9 +127,23 @@ impl Books<'_> {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes that the account of `due` is about to be created, and none adopted.
+    /// Whether the account of this id was ever about to become that of `due`, though it was there before us.
+    pub async fn was_before(&self, due: &Due, native_id: &str) -> Result<bool, Error> {
+        let row = query(
+            "SELECT 1 FROM accounts WHERE id = $1 AND adopting = $2
+             UNION ALL SELECT 1 FROM promises WHERE account = $1 AND native_id = $2",
+        )
+        .bind(due.id.to_string())
+        .bind(native_id)
+        .fetch_optional(&self.store.0.reader)
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// Notes that the account of `due` is about to be created, and none adopted. What was to be adopted is kept in mind:
+    /// the call for it may yet arrive.
     pub async fn creates(&self, due: &Due) -> Result<(), Error> {
-        query("UPDATE accounts SET adopting = NULL, origin = 'created' WHERE id = $1 AND epoch = $2")
+        query("UPDATE accounts SET origin = 'created' WHERE id = $1 AND epoch = $2")
             .bind(due.id.to_string())
             .bind(due.epoch)
             .execute(&self.store.0.writer)

@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 11] = [
+const SQLITE: [Version; 12] = [
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
@@ -20,10 +20,11 @@ const SQLITE: [Version; 11] = [
     (9, "refreshes", include_str!("migrations/0009_refreshes.sqlite.sql")),
     (10, "signals", include_str!("migrations/0010_signals.sqlite.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.sqlite.sql")),
+    (13, "promises", include_str!("migrations/0013_promises.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 8] = [
+const POSTGRES: [Version; 9] = [
     (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
     (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
     (6, "adopting", include_str!("migrations/0006_adopting.postgres.sql")),
@@ -32,6 +33,7 @@ const POSTGRES: [Version; 8] = [
     (9, "refreshes", include_str!("migrations/0009_refreshes.postgres.sql")),
     (10, "signals", include_str!("migrations/0010_signals.postgres.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.postgres.sql")),
+    (13, "promises", include_str!("migrations/0013_promises.postgres.sql")),
 ];
 
 /// Brings a store up to date.

@@ -61,16 +61,20 @@ pub struct Look {
     /// The step that this worker had just taken; without one, the changes were found, not made (or made before a
     /// crash).
     pub after: Option<Step>,
+    /// Whether it is one that was there before us and that we meant to adopt once.
+    pub was_before: bool,
     /// Whether no step is left: the version of the claim is settled.
     pub settled: bool,
 }
 
 impl Look {
-    /// How the account came to be ours, where this look tells; then what an operator said of it has been done. One that the very first look of all finds was there before
-    /// us, though it carries our external id: our store was lost, or it was put there by hand.
+    /// How the account came to be ours, where this look tells; then what an operator said of it has been done. One that
+    /// the very first look of all finds was there before us, though it carries our external id: our store was lost, or it
+    /// was put there by hand. And one that was to be adopted is so, whatever was asked for last.
     pub(crate) fn origin(&self, due: &Due) -> Option<Origin> {
         let born = self.changes.contains(&Change::Created);
         match &self.after {
+            _ if born && self.was_before => Some(Origin::Adopted),
             Some(Step::Create(_)) if born => Some(Origin::Created),
             Some(Step::Adopt { .. }) if born => Some(Origin::Adopted),
             None if born && due.epoch == 1 => Some(Origin::Adopted),

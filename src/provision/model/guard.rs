@@ -143,7 +143,7 @@ impl World {
             let steps = all_steps(&due.desired, &due.seen);
             let seen = steps.iter().fold(due.seen.clone(), |seen, step| seen.after(step));
             let changes = changes(&due.seen, &seen, &due.desired);
-            let look = Look { seen, changes, after: steps.last().cloned(), settled: true };
+            let look = Look { seen, changes, after: steps.last().cloned(), was_before: false, settled: true };
             assert!(self.store.looked(&due, &look, now).await.unwrap());
             let person = self.people.iter_mut().find(|person| person.user == due.user).unwrap();
             person.waits = false;

@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 type Version = (i64, &'static str, &'static str);
 
 /// What each version did, in order. What is there once stays as it is: stores remember what they were brought to.
-const SQLITE: [Version; 12] = [
+const SQLITE: &[Version] = &[
     (1, "first", include_str!("migrations/0001_first.sqlite.sql")),
     (2, "terms", include_str!("migrations/0002_terms.sqlite.sql")),
     (3, "provisioning", include_str!("migrations/0003_provisioning.sqlite.sql")),
@@ -24,7 +24,7 @@ const SQLITE: [Version; 12] = [
 ];
 
 /// The same; it begins with the version that made replicas possible.
-const POSTGRES: [Version; 9] = [
+const POSTGRES: &[Version] = &[
     (4, "replicas", include_str!("migrations/0004_replicas.postgres.sql")),
     (5, "budget", include_str!("migrations/0005_budget.postgres.sql")),
     (6, "adopting", include_str!("migrations/0006_adopting.postgres.sql")),
@@ -39,8 +39,8 @@ const POSTGRES: [Version; 9] = [
 /// Brings a store up to date.
 pub(super) fn migrator(dialect: Dialect) -> Migrator {
     match dialect {
-        Dialect::Sqlite => of(&SQLITE),
-        Dialect::Postgres => of(&POSTGRES),
+        Dialect::Sqlite => of(SQLITE),
+        Dialect::Postgres => of(POSTGRES),
     }
 }
 

@@ -146,7 +146,7 @@ impl Entry {
         // Who the operator was and why is about people too, so it is committed to and sealed with the rest.
         let sealed =
             json!({ "actor": self.actor, "cause": self.cause, "personal": self.personal }).to_string();
-        let commitment = sha256_text(&[b"guestpass commitment", salt.as_bytes(), sealed.as_bytes()]);
+        let commitment = commitment(&salt, &sealed);
         let leaf = json!({
             "v": VERSION,
             "id": id,
@@ -160,6 +160,17 @@ impl Entry {
         let opening = json!({ "salt": salt, "sealed": sealed }).to_string();
         Leaf { id, text: leaf.to_string(), opening }
     }
+}
+
+/// Whether `opening` is what the leaf of this text was committed to.
+pub fn commits_to(leaf: &Value, opening: &Value) -> bool {
+    let text = |name: &str| opening[name].as_str();
+    let found = text("salt").zip(text("sealed")).map(|(salt, sealed)| commitment(salt, sealed));
+    found.is_some() && leaf["commitment"].as_str() == found.as_deref()
+}
+
+fn commitment(salt: &str, sealed: &str) -> String {
+    sha256_text(&[b"guestpass commitment", salt.as_bytes(), sealed.as_bytes()])
 }
 
 impl Actor {

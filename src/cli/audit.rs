@@ -2,14 +2,22 @@
 
 use super::list::list;
 use super::table::{Columns, text};
-use super::{Done, Form};
-use clap::Args;
+use super::{At, Done, Form, wait_for};
+use crate::audit::Head;
+use crate::config::{self, Config, count};
+use crate::document::Mistakes;
+use crate::store::Reading;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::Value;
+use std::process::ExitCode;
 
-/// Lists what happened, oldest first: what, who did it, to whom, why.
+/// Lists what happened, oldest first: what, who did it, to whom, why; and proves that it is all there.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Audit {
+    #[command(subcommand)]
+    order: Option<Order>,
     #[command(flatten)]
     form: Form,
     /// Only what came after the event with this number
@@ -17,10 +25,41 @@ pub(super) struct Audit {
     after: i64,
 }
 
+#[derive(Subcommand)]
+enum Order {
+    /// Read the whole record, and tell the first event that is not what was written; else its head, to be noted elsewhere
+    Verify {
+        /// What was noted: that the record still begins with that is proved, too
+        #[arg(long, value_name = "HEAD")]
+        noted: Option<Head>,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
 impl Audit {
     pub(super) fn run(self) -> Done {
+        if let Some(Order::Verify { noted, at }) = self.order {
+            return verify(&at, noted);
+        }
         list(&self.form, &format!("/audit?after={}", self.after), COLUMNS)
     }
+}
+
+/// Reads the store itself: whether a gateway runs makes no difference.
+fn verify(at: &At, noted: Option<Head>) -> Done {
+    let mut mistakes = Mistakes::default();
+    let config = Config::load(&at.config, &mut mistakes);
+    eprint!("{}", config::report(&mistakes));
+    let Some(Config { store, sealer, .. }) = config else { return Ok(ExitCode::FAILURE) };
+    let verified = wait_for(async { Ok(Reading::open(&store).await?.verify(&sealer, noted).await?) })?;
+    let (head, forgotten) = (verified.head, verified.forgotten);
+    let events = count(usize::try_from(head.size)?, "event");
+    let gone =
+        if forgotten > 0 { format!(", {forgotten} of people who were forgotten") } else { String::new() };
+    eprintln!("{events}, each as it was written{gone}. Head of the record:");
+    println!("{head}");
+    Ok(ExitCode::SUCCESS)
 }
 
 const COLUMNS: Columns<7> = Columns {

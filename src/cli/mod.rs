@@ -23,6 +23,7 @@ mod reload;
 mod seats;
 mod serve;
 mod sessions;
+mod store;
 mod table;
 mod targets;
 mod tokens;
@@ -75,10 +76,14 @@ enum Verb {
     Sessions(sessions::Sessions),
     /// Everybody who was ever let in: list, revoke, restore
     People(people::People),
-    /// What happened, and who did it
+    /// What happened, and who did it: list, verify
     Audit(audit::Audit),
     /// Tokens for the admin API: list, make, revoke
     Tokens(tokens::Tokens),
+    /// Write all that is kept, to be put into another store
+    Export(store::Export),
+    /// Put what was exported into a store that nobody has used
+    Import(store::Import),
 }
 
 impl Command {
@@ -104,6 +109,8 @@ impl Command {
             Verb::People(command) => command.run(),
             Verb::Audit(command) => command.run(),
             Verb::Tokens(command) => command.run(),
+            Verb::Export(command) => command.run(),
+            Verb::Import(command) => command.run(),
         };
         match done {
             Ok(code) => code,

@@ -1,8 +1,7 @@
 //! What is found of a store without opening it: nothing is made, migrated or locked.
 
 use super::instance::SIGNING_KEY;
-use super::tables::newest;
-use super::{Error, Place};
+use super::{Error, Place, tables};
 use crate::seal::Sealer;
 use sqlx::{AnyConnection, Connection, Row, query};
 use std::fs::File;
@@ -66,11 +65,11 @@ async fn ask(place: &Place, sealer: &Sealer) -> Result<Examined, Error> {
     sqlx::any::install_default_drivers();
     let mut store = AnyConnection::connect_with(&place.options(true)?).await?;
     let begun = Instant::now();
-    let tables = match place {
+    let asked = match place {
         Place::Sqlite(_) => "SELECT count(*) AS tables FROM sqlite_master WHERE name = '_sqlx_migrations'",
         Place::Postgres(_) => "SELECT count(*) AS tables FROM pg_tables WHERE tablename = '_sqlx_migrations'",
     };
-    let made: i64 = query(tables).fetch_one(&mut store).await?.try_get("tables")?;
+    let made: i64 = query(asked).fetch_one(&mut store).await?.try_get("tables")?;
     let took = begun.elapsed();
     let reads_only = match place {
         Place::Sqlite(_) => false,
@@ -81,12 +80,10 @@ async fn ask(place: &Place, sealer: &Sealer) -> Result<Examined, Error> {
     };
     let (mut version, mut opens) = (None, true);
     if made > 0 {
-        let told =
-            query("SELECT max(version) AS version FROM _sqlx_migrations").fetch_one(&mut store).await?;
-        version = told.try_get::<Option<i64>, _>("version")?;
+        version = tables::version(&mut store).await?;
         if let Some(row) = query("SELECT signing_key FROM instance").fetch_optional(&mut store).await? {
             opens = sealer.open(SIGNING_KEY, row.try_get("signing_key")?).is_ok();
         }
     }
-    Ok(Examined::Present { version, newest: newest(), opens, reads_only, took })
+    Ok(Examined::Present { version, newest: tables::newest(), opens, reads_only, took })
 }

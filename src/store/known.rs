@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The store, to be read. Cheap to clone.
 #[derive(Clone)]
-pub struct Reading(AnyPool);
+pub struct Reading(pub(super) AnyPool);
 
 /// An account, as one reading found it.
 #[derive(Debug, Clone)]

@@ -58,7 +58,7 @@ impl Store {
                 .execute("SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3")
                 .await?;
             let row = query("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS leads")
-                .bind(format!("guestpass leads {}", self.0.instance.id))
+                .bind(lead_of(&self.0.instance.id))
                 .fetch_one(&mut connection)
                 .await?;
             Ok::<_, sqlx::Error>(row.try_get::<bool, _>("leads")?.then_some(connection))
@@ -72,6 +72,11 @@ impl Store {
             Err(_) => None,
         }
     }
+}
+
+/// The name of the lock that whoever leads holds, among the gateways of an instance.
+pub(super) fn lead_of(instance: &str) -> String {
+    format!("guestpass leads {instance}")
 }
 
 /// Returns once `lock` is lost.

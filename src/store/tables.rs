@@ -1,8 +1,8 @@
 //! The tables, as one version after the other made them.
 
 use super::dialect::Dialect;
-use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, Row, SqlStr, query};
 
 /// What a version did, in SQLite and in PostgreSQL: its number, its name, and its statements.
 type Version = (i64, &'static str, &'static str);
@@ -49,6 +49,12 @@ pub(super) fn newest() -> i64 {
     SQLITE.iter().map(|(number, ..)| *number).max().unwrap_or_default()
 }
 
+/// The version that the store on `connection` was brought to; none where that was never done.
+pub(super) async fn version(connection: &mut AnyConnection) -> Result<Option<i64>, sqlx::Error> {
+    let row = query("SELECT max(version) AS version FROM _sqlx_migrations").fetch_one(connection).await?;
+    row.try_get("version")
+}
+
 fn of(versions: &[Version]) -> Migrator {
     let migration = |(number, name, sql): &Version| {
         Migration::new(*number, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
@@ -66,7 +72,6 @@ mod tests {
     use crate::seal::{Sealer, random_text};
     use crate::store::{Place, Store, token_hash};
     use jiff::Timestamp;
-    use sqlx::query;
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
     /// What the first version wrote of somebody who is signed in and holds a role.

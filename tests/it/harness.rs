@@ -14,7 +14,7 @@ mod tls;
 mod valve;
 
 pub(crate) use counterpart::{Counterpart, Mood, next, reserve};
-pub(crate) use database::Deed;
+pub(crate) use database::{Database, Deed};
 pub(crate) use frames::{Frames, Outcome};
 pub(crate) use hand::{Hand, Reply as Answered};
 pub(crate) use hostile::{AUDIENCE, Change, Heard, Hostile, Play, Signs};

@@ -29,15 +29,17 @@ impl Deed {
     /// They can again.
     pub(crate) const SHOW: Self = Self::both("ALTER TABLE away RENAME TO sessions");
 
-    const fn both(words: &'static str) -> Self {
+    /// The same in both.
+    pub(crate) const fn both(words: &'static str) -> Self {
         Self(words, words)
     }
 }
 
 impl Database {
-    pub(crate) async fn new(folder: &Path) -> Self {
+    /// A new one; `name` is that of its file in `folder`, if it is one.
+    pub(crate) async fn new(folder: &Path, name: &str) -> Self {
         let Ok(url) = std::env::var("GUESTPASS_TEST_STORE") else {
-            return Self::File(folder.join("guestpass.db"));
+            return Self::file_of(folder, name);
         };
         let schema = format!("it_{}", random_text().replace('-', "_")).to_lowercase();
         let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -45,10 +47,15 @@ impl Database {
         Self::Schema(format!("{url}?options[search_path]={schema}"))
     }
 
+    /// A file of this name in `folder`, where the configuration is.
+    pub(crate) fn file_of(folder: &Path, name: &str) -> Self {
+        Self::File(folder.join(name))
+    }
+
     /// As the configuration writes it.
     pub(crate) fn setting(&self) -> String {
         match self {
-            Self::File(_) => "sqlite:guestpass.db".to_owned(),
+            Self::File(path) => format!("sqlite:{}", path.file_name().unwrap().display()),
             Self::Schema(url) => format!("\"{url}\""),
         }
     }

@@ -64,7 +64,7 @@ impl Replica {
 impl Site {
     pub(crate) async fn new(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::new(folder.path()).await;
+        let database = Database::new(folder.path(), "guestpass.db").await;
         let (reserved, front) = reserve();
         let (reserved_too, operations) = reserve();
         let (provider, pages) = (Counterpart::new(), Counterpart::new());

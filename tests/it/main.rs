@@ -6,6 +6,7 @@ mod access_log;
 mod access_tokens;
 mod admin_api;
 mod admin_people;
+mod backup;
 mod balancer;
 mod bound;
 mod browsers;

@@ -256,7 +256,8 @@ impl App {
     }
 }
 
-/// What one replica does for all: ends, what another policy takes, accounts, and signals that are asked for.
+/// What one replica does for all: ends, what another policy takes, what is let go of, accounts, and signals that are asked
+/// for.
 fn led(
     lifecycle: Lifecycle,
     store: Store,
@@ -269,6 +270,7 @@ fn led(
         let mut tasks = JoinSet::new();
         tasks.spawn(lifecycle::expire(lifecycle.clone(), stop.clone()));
         tasks.spawn(lifecycle::revise(lifecycle.clone(), stop.clone()));
+        tasks.spawn(lifecycle::retain(lifecycle.clone(), stop.clone()));
         tasks.spawn(provision::run(
             store.clone(),
             clock.clone(),

@@ -55,6 +55,12 @@ pub enum Event {
     PersonRevoked,
     /// A person who was shut out may come in again, if policy says so.
     PersonRestored,
+    /// Nothing was seen of a person for as long as people are kept: names, claims and the key of their part of the record
+    /// are gone.
+    PersonForgotten,
+    /// Events were kept for as long as events are: so many are gone now, `size` of them in all, over which the record
+    /// had this `root`.
+    RecordPruned { events: u64, size: u64, root: String },
     /// An operator said that two people are one: these identities joined the others.
     PeopleLinked { identities: Vec<IdentityId> },
     /// A look at a target found what was not known, or that nothing is left to do. What changed after a step of

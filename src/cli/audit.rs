@@ -54,10 +54,11 @@ fn verify(at: &At, noted: Option<Head>) -> Done {
     let Some(Config { store, sealer, .. }) = config else { return Ok(ExitCode::FAILURE) };
     let verified = wait_for(async { Ok(Reading::open(&store).await?.verify(&sealer, noted).await?) })?;
     let (head, forgotten) = (verified.head, verified.forgotten);
-    let events = count(usize::try_from(head.size)?, "event");
-    let gone =
+    let (events, pruned) = (count(usize::try_from(head.size - verified.pruned)?, "event"), verified.pruned);
+    let before = if pruned > 0 { format!(" after {pruned} that were pruned") } else { String::new() };
+    let of =
         if forgotten > 0 { format!(", {forgotten} of people who were forgotten") } else { String::new() };
-    eprintln!("{events}, each as it was written{gone}. Head of the record:");
+    eprintln!("{events}{before}, each as it was written{of}. Head of the record:");
     println!("{head}");
     Ok(ExitCode::SUCCESS)
 }

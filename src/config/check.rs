@@ -19,6 +19,7 @@ use crate::names::{AppName, ProviderName, RoleName, TargetName};
 use crate::policy::{Known, Policy};
 use crate::provision::connectors;
 use crate::seal::Sealer;
+use crate::span::Span;
 use crate::store::{NoPlace, Place};
 use crate::{issuer, seal};
 use http::Method;
@@ -50,6 +51,7 @@ pub(super) fn check(
     let sealer = check_key(&settings, tell);
     traces::check(settings.traces.as_ref(), tell);
     let admin_api = admin_api::check(settings.admin_api, folder, files, tell);
+    check_retention(settings.retention, tell);
     check_providers(&settings.providers, tell);
     check_domains(&settings.providers, tell);
     check_origins(&settings.apps, &settings.providers, tell);
@@ -97,6 +99,7 @@ pub(super) fn check(
             lapse: settings.lapse.length(),
             session: settings.session.length.length(),
             guard: settings.policy_guard,
+            retention: settings.retention,
         },
         providers: settings.providers,
         apps,
@@ -123,6 +126,19 @@ pub(super) fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
     }
     if !url.username().is_empty() || url.password().is_some() {
         tell.hint(path, "an address holds no name or password", "there is a setting for each");
+    }
+}
+
+/// What is let go of does not come back, so a slip of the pen must not do it.
+fn check_retention(retention: lifecycle::Retention, tell: &mut Tell<'_>) {
+    for (name, span) in [("audit", retention.audit), ("people", retention.people)] {
+        if span.is_some_and(|span| span < Span::hours(24)) {
+            tell.hint(
+                &["retention", name],
+                "that is less than a day",
+                "as in 400d; left out, they are kept for ever",
+            );
+        }
     }
 }
 

@@ -91,6 +91,9 @@ struct Settings {
     /// How many people another policy may take access from unasked.
     #[serde(default)]
     policy_guard: lifecycle::Guard,
+    /// For how long events and people who are gone are remembered; for ever unless said.
+    #[serde(default)]
+    retention: lifecycle::Retention,
     providers: BTreeMap<ProviderName, issuer::Settings>,
     apps: BTreeMap<AppName, AppSettings>,
     /// Targets that serve several apps, which name them in `accounts:`.

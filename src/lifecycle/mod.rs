@@ -24,6 +24,7 @@ mod refresh;
 mod refuse;
 mod renew;
 mod restore;
+mod retain;
 mod retry;
 mod revise;
 mod revoke;
@@ -40,6 +41,7 @@ pub use guard::{Effect, Guard};
 pub use login::Admission;
 pub use plan::{Plan, Planned};
 pub use refuse::Refused;
+pub use retain::{Retention, run as retain};
 pub use revise::run as revise;
 pub use signal::{Heard, Signal};
 pub use tokens::Issued;
@@ -66,6 +68,8 @@ pub struct Settings {
     pub session: SignedDuration,
     /// How many people another policy may take access from unasked.
     pub guard: Guard,
+    /// For how long what is over is remembered.
+    pub retention: Retention,
 }
 
 /// By what everything is decided.

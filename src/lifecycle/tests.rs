@@ -41,7 +41,12 @@ pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
 }
 
 pub(super) fn rules(policy: Policy) -> Rules {
-    let settings = Settings { lapse: LAPSE, session: HOUR * 12, guard: Guard::default() };
+    let settings = Settings {
+        lapse: LAPSE,
+        session: HOUR * 12,
+        guard: Guard::default(),
+        retention: Retention::default(),
+    };
     Rules {
         policy: policy.into(),
         groups: BTreeMap::new(),

@@ -96,7 +96,7 @@ impl Store {
         let rows = query(
             "SELECT events.seq, events.id, events.at, events.vault, events.leaf, events.opening, vaults.key,
                 (SELECT subject || '@' || provider FROM identities JOIN users ON users.id = identities.owner
-                    WHERE users.vault = events.vault ORDER BY identities.id LIMIT 1) AS person
+                    WHERE users.vault = events.vault AND forgotten IS NULL ORDER BY identities.id LIMIT 1) AS person
              FROM events LEFT JOIN vaults ON vaults.id = events.vault
              WHERE events.seq > $1 ORDER BY events.seq LIMIT $2",
         )

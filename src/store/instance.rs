@@ -3,8 +3,9 @@
 use super::Error;
 use crate::clock::from_micros;
 use crate::identity::{SigningKey, SigningKeys};
-use crate::seal::{Sealer, random_text};
+use crate::seal::{Sealer, random_text, sha256};
 use jiff::Timestamp;
+use secrecy::SecretSlice;
 use sqlx::AnyPool;
 use sqlx::{Row, query};
 
@@ -16,6 +17,8 @@ pub struct Instance {
     pub id: String,
     /// Sign the assertions that apps verify.
     pub signing_keys: SigningKeys,
+    /// Hashes the subjects of people who are forgotten.
+    pub(super) pseudonyms: SecretSlice<u8>,
     /// The latest time that was written before this run began: the clock must not be believed below it.
     pub high_water: Timestamp,
 }
@@ -40,6 +43,8 @@ impl Instance {
         let made: i64 = row.try_get("high_water")?;
         Ok(Self {
             id: row.try_get("id")?,
+            // Of the first signing key, which no rotation touches: it is there as long as the store, and sealed.
+            pseudonyms: SecretSlice::from(sha256(&[b"pseudonyms", &pkcs8]).to_vec()),
             signing_keys: SigningKey::from_pkcs8(&pkcs8)?.into(),
             high_water: from_micros(last.map_or(made, |last| last.max(made))),
         })

@@ -1,18 +1,21 @@
 //! Everybody who is known, whole: what a question about all people at once reads. Also of a store that no gateway has
 //! open, without its key: nothing here is sealed, and nothing is written.
 
+use super::dialect::Dialect;
 use super::grants::{GRANTS_BETWEEN, grant};
 use super::users::{IDENTITIES_BETWEEN, Identity, identity};
 use super::{Error, Holder, Origin, Place, Store, connect, json, parsed};
 use crate::account::{Actual, Desired, Entitlement, Grant};
 use crate::names::{TargetName, UserId};
-use sqlx::AnyPool;
-use sqlx::query;
+use sqlx::{Any, AnyPool, Transaction, query};
 use std::collections::{BTreeSet, HashMap};
 
 /// The store, to be read. Cheap to clone.
 #[derive(Clone)]
-pub struct Reading(pub(super) AnyPool);
+pub struct Reading {
+    pool: AnyPool,
+    dialect: Dialect,
+}
 
 /// An account, as one reading found it.
 #[derive(Debug, Clone)]
@@ -34,7 +37,7 @@ pub struct KnownAccount {
 impl Store {
     /// The same store, to be read.
     pub fn reading(&self) -> Reading {
-        Reading(self.0.reader.clone())
+        Reading { pool: self.0.reader.clone(), dialect: self.0.dialect }
     }
 }
 
@@ -44,7 +47,13 @@ impl Reading {
     /// # Errors
     /// Where there is none, or it cannot be read.
     pub async fn open(place: &Place) -> Result<Self, Error> {
-        Ok(Self(connect(place, true).await?))
+        Ok(Self { pool: connect(place, true).await?, dialect: Dialect::of(place) })
+    }
+
+    /// All of it at one moment, however much is asked.
+    pub(super) async fn snapshot(&self) -> Result<Transaction<'static, Any>, Error> {
+        let begin = self.dialect.choose("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        Ok(self.pool.begin_with(begin).await?)
     }
 
     /// Everybody who was ever let in, in order of their ids, those after `after`, at most `limit`.
@@ -52,7 +61,7 @@ impl Reading {
         let rows = query("SELECT id AS owner FROM users WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after.map(|user| user.to_string()).unwrap_or_default())
             .bind(i64::from(limit))
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await?;
         self.whole(rows.iter().map(|row| parsed(row, "owner")).collect::<Result<_, _>>()?).await
     }
@@ -65,7 +74,7 @@ impl Reading {
         )
         .bind(after.map(|user| user.to_string()).unwrap_or_default())
         .bind(i64::from(limit))
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await?;
         self.whole(rows.iter().map(|row| parsed(row, "owner")).collect::<Result<_, _>>()?).await
     }
@@ -77,7 +86,7 @@ impl Reading {
         )
         .bind(first.to_string())
         .bind(last.to_string())
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await?;
         rows.iter()
             .map(|row| {
@@ -118,14 +127,17 @@ impl Reading {
         let rows = query(IDENTITIES_BETWEEN)
             .bind(first.to_string())
             .bind(last.to_string())
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await?;
         rows.iter().map(identity).collect()
     }
 
     async fn grants_between(&self, first: UserId, last: UserId) -> Result<Vec<Grant>, Error> {
-        let rows =
-            query(GRANTS_BETWEEN).bind(first.to_string()).bind(last.to_string()).fetch_all(&self.0).await?;
+        let rows = query(GRANTS_BETWEEN)
+            .bind(first.to_string())
+            .bind(last.to_string())
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(grant).collect()
     }
 }

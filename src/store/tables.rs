@@ -19,6 +19,7 @@ const SQLITE: &[Version] = &[
     (8, "tokens", include_str!("migrations/0008_tokens.sqlite.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.sqlite.sql")),
     (10, "signals", include_str!("migrations/0010_signals.sqlite.sql")),
+    (11, "retention", include_str!("migrations/0011_retention.sqlite.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.sqlite.sql")),
     (13, "promises", include_str!("migrations/0013_promises.sqlite.sql")),
 ];
@@ -32,6 +33,7 @@ const POSTGRES: &[Version] = &[
     (8, "tokens", include_str!("migrations/0008_tokens.postgres.sql")),
     (9, "refreshes", include_str!("migrations/0009_refreshes.postgres.sql")),
     (10, "signals", include_str!("migrations/0010_signals.postgres.sql")),
+    (11, "retention", include_str!("migrations/0011_retention.postgres.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.postgres.sql")),
     (13, "promises", include_str!("migrations/0013_promises.postgres.sql")),
 ];

@@ -49,14 +49,14 @@ pub struct Identity {
     pub revoked: Option<Timestamp>,
 }
 
-/// An identity with what concerns its person; a macro, so that statements stay constants.
+/// An identity that is not forgotten, with what concerns its person; a macro, so that statements stay constants.
 macro_rules! identity {
     ($rest:literal) => {
         concat!(
             "SELECT identities.id, identities.owner, identities.provider, identities.issuer, identities.subject,
                 identities.display_name, identities.email, identities.claims, identities.confirmed,
                 identities.voucher, users.revoked
-             FROM identities JOIN users ON users.id = identities.owner",
+             FROM identities JOIN users ON users.id = identities.owner WHERE identities.forgotten IS NULL",
             $rest
         )
     };
@@ -64,16 +64,16 @@ macro_rules! identity {
 
 /// All identities of the people from one id to another, oldest first.
 pub(super) const IDENTITIES_BETWEEN: &str =
-    identity!(" WHERE identities.owner BETWEEN $1 AND $2 ORDER BY identities.id");
+    identity!(" AND identities.owner BETWEEN $1 AND $2 ORDER BY identities.id");
 
 /// The identities that an issuer calls so, which may end in a slash.
 pub(super) const IDENTITIES_BY_SUB: &str = identity!(
-    " WHERE identities.issuer IN ($1, $1 || '/') AND identities.subject = $2 ORDER BY identities.owner, identities.id"
+    " AND identities.issuer IN ($1, $1 || '/') AND identities.subject = $2 ORDER BY identities.owner, identities.id"
 );
 
 /// The same by their verified addresses.
 pub(super) const IDENTITIES_BY_EMAIL: &str = identity!(
-    " WHERE identities.issuer IN ($1, $1 || '/') AND lower(identities.email) = lower($2)
+    " AND identities.issuer IN ($1, $1 || '/') AND lower(identities.email) = lower($2)
       ORDER BY identities.owner, identities.id"
 );
 
@@ -115,15 +115,19 @@ impl Tx {
         // Whoever comes for the first time has no row yet that could be locked.
         let name = format!("identity {} {}", subject.issuer, subject.sub);
         self.store.lock(&mut self.inner, &name).await?;
-        match self.read_identity(subject).await? {
+        let found = match self.read_identity(subject).await? {
             // What was read before the lock may be old.
-            Some(found) if self.lock(found.user).await? => self.read_identity(subject).await,
+            Some(found) if self.lock(found.user).await? => self.read_identity(subject).await?,
+            found => found,
+        };
+        match found {
+            None if self.remember(subject).await? => self.read_identity(subject).await,
             found => Ok(found),
         }
     }
 
     async fn read_identity(&mut self, subject: &Subject) -> Result<Option<Identity>, Error> {
-        let row = query(identity!(" WHERE identities.issuer = $1 AND identities.subject = $2"))
+        let row = query(identity!(" AND identities.issuer = $1 AND identities.subject = $2"))
             .bind(&subject.issuer)
             .bind(&subject.sub)
             .fetch_optional(&mut *self.inner)
@@ -134,7 +138,7 @@ impl Tx {
     /// All identities of a person, oldest first.
     pub async fn identities(&mut self, user: UserId) -> Result<Vec<Identity>, Error> {
         self.lock(user).await?;
-        let rows = query(identity!(" WHERE identities.owner = $1 ORDER BY identities.id"))
+        let rows = query(identity!(" AND identities.owner = $1 ORDER BY identities.id"))
             .bind(user.to_string())
             .fetch_all(&mut *self.inner)
             .await?;
@@ -195,7 +199,7 @@ impl Tx {
 impl Store {
     /// Everybody who was ever let in, in the order in which they came: those after `after`, at most `limit`.
     pub async fn people(&self, after: Option<IdentityId>, limit: u32) -> Result<Vec<Identity>, Error> {
-        let rows = query(identity!(" WHERE identities.id > $1 ORDER BY identities.id LIMIT $2"))
+        let rows = query(identity!(" AND identities.id > $1 ORDER BY identities.id LIMIT $2"))
             .bind(after.map(|identity| identity.to_string()).unwrap_or_default())
             .bind(i64::from(limit))
             .fetch_all(&self.0.reader)
@@ -205,7 +209,7 @@ impl Store {
 
     /// The identities of one person, oldest first.
     pub async fn identities(&self, user: UserId) -> Result<Vec<Identity>, Error> {
-        let rows = query(identity!(" WHERE identities.owner = $1 ORDER BY identities.id"))
+        let rows = query(identity!(" AND identities.owner = $1 ORDER BY identities.id"))
             .bind(user.to_string())
             .fetch_all(&self.0.reader)
             .await?;
@@ -214,7 +218,7 @@ impl Store {
 
     /// The identity that `provider` (as the configuration calls it) calls `sub`.
     pub async fn find_identity(&self, provider: &str, sub: &str) -> Result<Option<Identity>, Error> {
-        let row = query(identity!(" WHERE identities.provider = $1 AND identities.subject = $2"))
+        let row = query(identity!(" AND identities.provider = $1 AND identities.subject = $2"))
             .bind(provider)
             .bind(sub)
             .fetch_optional(&self.0.reader)

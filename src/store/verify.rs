@@ -2,6 +2,7 @@
 //! to, and all of it what somebody noted of it earlier.
 
 use super::audit::{opening_purpose, vault_purpose};
+use super::prune::pruned;
 use super::{Error, Reading, parsed};
 use crate::audit::{Head, Tree, commits_to};
 use crate::names::{EventId, VaultId};
@@ -16,6 +17,8 @@ use sqlx::{Row, query};
 pub struct Verified {
     /// Its head now.
     pub head: Head,
+    /// How many of its events are gone, the oldest ones.
+    pub pruned: u64,
     /// Of how many events the personal half was opened, and is what was committed to.
     pub opened: u64,
     /// Of how many it cannot be opened any more: their people were forgotten.
@@ -43,6 +46,14 @@ pub enum Unproven {
         /// What it would have to be.
         found: Head,
     },
+    /// Of what was noted, some is gone.
+    #[error("{noted} events were noted, and the first {pruned} were pruned since: note a later head")]
+    Pruned {
+        /// How many there were.
+        noted: u64,
+        /// How many are gone.
+        pruned: u64,
+    },
     /// There are fewer events than were noted.
     #[error("{noted} events were noted, and there are {found}: the last ones are missing")]
     Short {
@@ -65,7 +76,10 @@ impl Reading {
     /// # Errors
     /// The first thing that does not hold.
     pub async fn verify(&self, sealer: &Sealer, noted: Option<Head>) -> Result<Verified, Unproven> {
-        let mut record = Tree::default();
+        // One moment for both.
+        let mut snapshot = self.snapshot().await?;
+        let mut record = pruned(&mut snapshot).await?;
+        let pruned = record.size();
         let (mut opened, mut forgotten) = (0, 0);
         let at_size = |tree: &Tree| match noted {
             Some(noted) if noted.size == tree.size() && noted != tree.head() => {
@@ -73,12 +87,15 @@ impl Reading {
             }
             _ => Ok(()),
         };
+        if let Some(noted) = noted.filter(|noted| noted.size < pruned) {
+            return Err(Unproven::Pruned { noted: noted.size, pruned });
+        }
         at_size(&record)?;
         let mut rows = query(
             "SELECT events.seq, events.id, events.at, events.vault, events.leaf, events.opening, vaults.key
              FROM events LEFT JOIN vaults ON vaults.id = events.vault ORDER BY events.seq",
         )
-        .fetch(&self.0);
+        .fetch(&mut *snapshot);
         while let Some(row) = rows.try_next().await? {
             match check(&row, sealer)? {
                 true => opened += 1,
@@ -92,7 +109,7 @@ impl Reading {
             Some(noted) if noted.size > head.size => {
                 Err(Unproven::Short { noted: noted.size, found: head.size })
             }
-            _ => Ok(Verified { head, opened, forgotten }),
+            _ => Ok(Verified { head, pruned, opened, forgotten }),
         }
     }
 }

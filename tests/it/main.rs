@@ -39,6 +39,7 @@ mod record;
 mod refresh;
 mod reload;
 mod replicas;
+mod retention;
 mod security;
 mod sign_in;
 mod signals;

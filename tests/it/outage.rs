@@ -147,7 +147,7 @@ async fn a_full_disk_denies_and_loses_nothing() {
     if site.database.file().is_none() {
         return;
     }
-    let process = Process::serve_within(&site, 800).await;
+    let process = Process::serve_within(&site, 1_000).await;
     let sign_in = async |browser: &Browser| {
         let asked = browser.get(&site.notes_url).await.unwrap();
         browser.post_form(asked.url.as_str(), &[("person", CARLA)]).await.unwrap()

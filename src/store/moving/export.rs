@@ -1,11 +1,10 @@
 //! Out of a store, as it was at one moment, whether or not a gateway runs on it.
 
-use super::super::dialect::Dialect;
-use super::super::{Place, connect, tables};
+use super::super::prune::pruned;
+use super::super::{Place, Reading, tables};
 use super::layout::{EVENTS, Kind, TABLES};
 use super::lines::Written;
 use super::{End, FORMAT, Header, MoveError, Moved, Part, shown};
-use crate::audit::Tree;
 use crate::seal::KeyId;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,13 +21,10 @@ use std::io::Write;
 /// # Errors
 /// [`MoveError::OtherTables`] where another version has brought the store to where it is.
 pub async fn export(place: &Place, now: Timestamp, to: impl Write) -> Result<Moved, MoveError> {
-    let pool = connect(place, true).await?;
-    // One moment for all that is read.
-    let whole = Dialect::of(place).choose("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    let mut snapshot = pool.begin_with(whole).await?;
+    let mut snapshot = Reading::open(place).await?.snapshot().await?;
     let mut written = Written::new(to);
     written.line(&header(&mut snapshot, now).await?)?;
-    let (mut rows, mut record) = (BTreeMap::new(), Tree::default());
+    let (mut rows, mut record) = (BTreeMap::new(), pruned(&mut snapshot).await?);
     for table in &TABLES {
         let columns = table.columns();
         let names = columns.iter().map(|(name, _)| (*name).to_owned()).collect();

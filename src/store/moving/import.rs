@@ -2,11 +2,12 @@
 
 use super::super::dialect::Dialect;
 use super::super::lead::lead_of;
+use super::super::prune::pruned;
 use super::super::{Place, connect, tables};
 use super::layout::{EVENTS, Kind, TABLES, Table};
 use super::lines::Lines;
 use super::{End, FORMAT, Header, MoveError, Moved, Part, shown};
-use crate::audit::{Head, Tree};
+use crate::audit::Head;
 use crate::seal::{KeyId, Sealer};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -206,7 +207,7 @@ async fn look(tx: &mut AnyConnection) -> Result<Moved, MoveError> {
         let count: i64 = row.try_get("count")?;
         rows.insert((*name).to_owned(), count.unsigned_abs());
     }
-    let mut record = Tree::default();
+    let mut record = pruned(tx).await?;
     let mut events = query("SELECT leaf FROM events ORDER BY seq").fetch(&mut *tx);
     while let Some(row) = events.try_next().await? {
         record.add(row.try_get::<&str, _>("leaf")?.as_bytes());

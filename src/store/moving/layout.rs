@@ -27,7 +27,7 @@ pub(super) enum Kind {
 pub(super) const EVENTS: &str = "events";
 
 /// All of them.
-pub(super) const TABLES: [Table; 16] = [
+pub(super) const TABLES: [Table; 17] = [
     Table {
         name: "instance",
         key: "one",
@@ -57,7 +57,7 @@ pub(super) const TABLES: [Table; 16] = [
         name: "identities",
         key: "id",
         text: &["id", "owner", "provider", "issuer", "subject", "display_name", "email", "claims", "voucher"],
-        numbers: &["confirmed"],
+        numbers: &["confirmed", "forgotten"],
         bytes: &[],
         sealed: &[],
     },
@@ -169,6 +169,14 @@ pub(super) const TABLES: [Table; 16] = [
         text: &["name", "role"],
         numbers: &["created", "until", "revoked"],
         bytes: &["hash"],
+        sealed: &[],
+    },
+    Table {
+        name: "pruned",
+        key: "one",
+        text: &[],
+        numbers: &["one", "size"],
+        bytes: &["peaks"],
         sealed: &[],
     },
     Table {

@@ -72,9 +72,10 @@ mod tests {
     use super::*;
     use crate::account::{Renew, Strength};
     use crate::seal::{Sealer, random_text};
-    use crate::store::{Place, Store, token_hash};
+    use crate::store::{Place, Store, connect, testing, token_hash};
     use jiff::Timestamp;
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+    use std::collections::BTreeMap;
 
     /// What the first version wrote of somebody who is signed in and holds a role.
     const BEFORE: &str = r#"
@@ -88,6 +89,50 @@ mod tests {
         INSERT INTO sign_ins VALUES ('0198f0e0-0000-7000-8000-000000000005', '0198f0e0-0000-7000-8000-000000000003',
             NULL, NULL, 0, 9000000, NULL);
     "#;
+
+    /// Each column that somebody writes: whether one that does not know it may leave it out.
+    const IN_SQLITE: &str = "
+        SELECT tables.name || '.' || columns.name AS name,
+            columns.\"notnull\" = 0 OR columns.dflt_value IS NOT NULL AS may_be_left_out
+        FROM sqlite_schema AS tables, pragma_table_xinfo(tables.name) AS columns
+        WHERE tables.type = 'table' AND columns.hidden = 0 AND tables.name NOT LIKE 'sqlite_%'";
+    const IN_POSTGRES: &str = "
+        SELECT table_name || '.' || column_name AS name,
+            CASE WHEN is_nullable = 'YES' OR column_default IS NOT NULL THEN 1::bigint ELSE 0 END AS may_be_left_out
+        FROM information_schema.columns WHERE table_schema = current_schema() AND is_generated = 'NEVER'";
+
+    /// The columns of a store that these versions made.
+    async fn columns(versions: &[Version]) -> BTreeMap<String, bool> {
+        let place = testing::place().await;
+        let dialect = Dialect::of(&place);
+        let pool = connect(&place, false).await.unwrap();
+        of(versions).run(&pool).await.unwrap();
+        let rows = query(dialect.choose(IN_SQLITE, IN_POSTGRES)).fetch_all(&pool).await.unwrap();
+        rows.iter().map(|row| (row.get("name"), row.get::<i64, _>("may_be_left_out") != 0)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_replica_of_the_version_before_goes_on_beside_a_newer_one() {
+        let postgres = std::env::var_os("GUESTPASS_TEST_STORE").is_some();
+        let versions = if postgres { POSTGRES } else { SQLITE };
+        // Replicas began with the fourth.
+        let begun = versions.iter().position(|(number, ..)| *number == 4).unwrap() + 1;
+        let mut before = columns(&versions[..begun]).await;
+        for end in begun + 1..=versions.len() {
+            let after = columns(&versions[..end]).await;
+            let name = versions[end - 1].1;
+            for column in before.keys() {
+                assert!(after.contains_key(column), "{name} takes {column} away");
+            }
+            for (column, may_be_left_out) in &after {
+                let table = format!("{}.", column.split('.').next().unwrap());
+                let was_there = before.keys().any(|column| column.starts_with(&table));
+                let written = before.contains_key(column) || !was_there || *may_be_left_out;
+                assert!(written, "{name}: the version before cannot write a row without {column}");
+            }
+            before = after;
+        }
+    }
 
     #[tokio::test]
     async fn what_an_earlier_version_wrote_goes_on() {

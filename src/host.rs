@@ -1,5 +1,6 @@
 //! Hosts as people type them, as browsers send them and as operators write them, and the one spelling of each.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt;
@@ -81,8 +82,9 @@ pub fn join(name: &str, port: Option<u16>) -> String {
 
 /// A host as an operator writes it: `wiki.example.com`, or `*.example.com` for every host that is one label longer.
 /// A port is compared only where one is named.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Pattern {
     host: Host,
     wildcard: bool,

@@ -1,10 +1,12 @@
 //! Shares, as operators write them.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A share of a whole, written `10%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9]+%$"))]
 pub struct Percent(u8);
 
 impl Percent {

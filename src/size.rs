@@ -1,5 +1,6 @@
 //! Sizes as people write them: `10MB`, `64KiB`, `512`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::str::FromStr;
 
@@ -14,8 +15,9 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// A number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9]+ *([kMG]B|[KMG]iB|B)$"))]
 pub struct Size(u64);
 
 /// A text that is no size.

@@ -20,6 +20,7 @@ mod people;
 mod plan;
 mod policy;
 mod reload;
+mod schema;
 mod seats;
 mod serve;
 mod sessions;
@@ -50,6 +51,8 @@ enum Verb {
     Check(check::Check),
     /// Look at all that the configuration names, and say what is wrong and what to do; change nothing
     Doctor(doctor::Doctor),
+    /// Write the JSON Schema of the configuration, for editors
+    Schema(schema::Schema),
     /// Run the gateway
     Serve(serve::Serve),
     /// Let the running gateway go by the files as they are now
@@ -95,6 +98,7 @@ impl Command {
             Verb::Check(command) => return command.run(),
             Verb::Doctor(command) => return command.run(),
             Verb::Serve(command) => return command.run(),
+            Verb::Schema(command) => command.run(),
             Verb::Policy(command) => command.run(),
             Verb::Reload(command) => command.run(),
             Verb::Plan(command) => command.run(),

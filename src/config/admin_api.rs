@@ -5,13 +5,15 @@ use super::listen::certificates;
 use super::tell::Tell;
 use crate::gateway::listen::Tls;
 use crate::gateway::listen::settings::{Address, Entry, TlsFiles};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
 /// `admin-api`: the API for operators who are elsewhere.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AdminApi")]
 pub(super) struct Settings {
     /// Where it listens.
     listen: Address,

@@ -21,7 +21,7 @@ pub use loaded::{Loaded, count, failures, report};
 pub use policies::{Policies, policy_files};
 
 use crate::audit::OperatorRole;
-use crate::document::{Document, Mistake, Mistakes};
+use crate::document::{Document, Either, Mistake, Mistakes};
 use crate::gateway;
 use crate::gateway::listen::settings::{Connections, Entry, Listen, Shutdown, TlsFiles};
 use crate::gateway::listen::{Tls, TrustedProxy};
@@ -35,6 +35,7 @@ use crate::span::Span;
 use crate::store::Place;
 use crate::trace;
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, schema_for};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,7 +48,7 @@ use tell::Tell;
 use url::Url;
 
 /// The file as it is written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Settings {
     /// Our own pages, as people reach them; the one redirect URI is `/callback` below it.
@@ -60,22 +61,28 @@ struct Settings {
     /// Whose word on who a client is counts.
     #[serde(default)]
     trusted_proxies: Vec<TrustedProxy>,
+    /// How many clients at a time.
     #[serde(default)]
     connections: Connections,
+    /// How long a stop may take.
     #[serde(default)]
     shutdown: Shutdown,
     /// `sqlite:` and the path of a file, or the URL of a PostgreSQL database.
+    #[schemars(with = "String")]
     store: SecretString,
     /// The password of that database, as it is.
+    #[schemars(with = "Option<String>")]
     store_password: Option<SecretString>,
     /// Where probes and metrics are served; nowhere unless said.
     operations: Option<SocketAddr>,
     /// Where traces go; nowhere unless said.
     traces: Option<trace::Settings>,
     /// Seals what is kept at rest: 32 bytes in base64url.
+    #[schemars(with = "String")]
     key: SecretString,
     /// Keys that sealed before, until nothing is sealed under them any more.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     earlier_keys: Vec<SecretString>,
     /// The operators' socket; beside the store unless said.
     admin: Option<PathBuf>,
@@ -86,6 +93,7 @@ struct Settings {
     /// After how long without a sign-in access without a `ttl` ends.
     #[serde(default = "default_lapse")]
     lapse: Span,
+    /// How long sign-ins last, and what is believed of them.
     #[serde(default)]
     session: SessionSettings,
     /// How many people another policy may take access from unasked.
@@ -94,10 +102,14 @@ struct Settings {
     /// For how long events and people who are gone are remembered; for ever unless said.
     #[serde(default)]
     retention: lifecycle::Retention,
+    /// Those who vouch for people, by name.
     providers: BTreeMap<ProviderName, issuer::Settings>,
+    /// What is protected, by name.
+    #[schemars(with = "BTreeMap<AppName, gateway::Settings<Either<TargetName, connectors::Written>>>")]
     apps: BTreeMap<AppName, AppSettings>,
     /// Targets that serve several apps, which name them in `accounts:`.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<TargetName, connectors::Written>")]
     targets: BTreeMap<TargetName, Value>,
     /// The folder with the policy's files.
     policies: PathBuf,
@@ -107,7 +119,7 @@ struct Settings {
 }
 
 /// Sign-ins.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct SessionSettings {
     /// How long one lasts.
@@ -124,6 +136,11 @@ impl Default for SessionSettings {
 
 /// One app: what the gateway wants to know, and where its accounts live; without accounts roles open it at once.
 type AppSettings = gateway::Settings<Value>;
+
+/// What a configuration may hold, as JSON Schema, for editors.
+pub fn schema() -> Schema {
+    schema_for!(Settings)
+}
 
 fn default_access_log() -> String {
     "stdout".to_owned()

@@ -3,6 +3,7 @@
 //! A [`Document`] knows the place of every key and value. The types of serde stay the only description of a
 //! format: [`Document::read`] tells every mistake of a file at once, each in our own words.
 
+mod either;
 mod interpolate;
 mod mistake;
 mod one_or_more;
@@ -13,6 +14,7 @@ mod version;
 mod words;
 mod yaml;
 
+pub use either::Either;
 pub use mistake::{Mistake, Mistakes, Place, Severity};
 pub use one_or_more::OneOrMore;
 pub use version::Version;

@@ -8,6 +8,7 @@ use crate::host::Pattern;
 use crate::names::{AppName, ProviderName, RoleName};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Uri};
+use schemars::JsonSchema;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub enum Rule {
 }
 
 /// What a plain identity header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Field {
     /// The provider's subject.

@@ -6,23 +6,25 @@ mod route;
 
 pub use access_tokens::AccessTokenSettings;
 pub use edits::EditSettings;
-pub use route::{RouteSettings, Unauthenticated};
+pub use route::{Allow, RouteSettings, Unauthenticated};
 
 use super::app::{App, Common, Edits, Field, Rewrite, Route, Rule, is_ours, without_slash};
 use super::headers;
 use super::upstream::{self, Loader, Timeouts, Upstream};
-use crate::document::OneOrMore;
+use crate::document::{Either, OneOrMore};
 use crate::host::Pattern;
 use crate::names::{AppName, ProviderName};
 use crate::size::Size;
 use http::HeaderName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// One app, as it is written. What `accounts:` says is not for this room; `A` is whoever reads it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", bound(deserialize = "A: Deserialize<'de>"))]
+#[schemars(rename = "App")]
 pub struct Settings<A> {
     /// The hosts people reach it at: `wiki.example.com`, `*.example.com`; a port is compared only where one is named.
     pub host: OneOrMore<Pattern>,
@@ -39,10 +41,10 @@ pub struct Settings<A> {
     #[serde(default)]
     pub providers: Vec<ProviderName>,
     /// Where its accounts live.
-    #[serde(default = "none")]
     pub accounts: Option<A>,
     /// Path prefix to who may go there, and how. The longest prefix wins; elsewhere any role of the app will do.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Either<Allow, RouteSettings>>")]
     pub routes: BTreeMap<String, RouteSettings>,
     /// Plain identity headers it asks for. They prove nothing where the app can be reached past us.
     #[serde(default)]
@@ -68,10 +70,6 @@ pub struct Settings<A> {
     /// Headers of responses to set and to remove; a route may say otherwise.
     #[serde(default)]
     pub response_headers: EditSettings,
-}
-
-fn none<A>() -> Option<A> {
-    None
 }
 
 fn yes() -> bool {

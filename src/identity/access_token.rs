@@ -14,6 +14,7 @@ use crate::names::ProviderName;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -24,7 +25,7 @@ const WHAT: &str = "access token";
 const OF_OTHERS: [&str; 4] = ["nonce", "at_hash", "c_hash", "events"];
 
 /// What the header of an access token has to say that it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Typ {
     /// An access token (RFC 9068, section 2.1).
     #[default]

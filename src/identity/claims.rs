@@ -51,7 +51,7 @@ impl FromStr for Voucher {
 }
 
 /// How one provider tells groups.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GroupsSettings {
     /// Path of the claim that lists the groups: `groups`, or nested as in `realm_access.roles`.
@@ -75,7 +75,7 @@ impl Default for GroupsSettings {
 }
 
 /// What an absent groups claim means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenAbsent {
     /// The provider did not say: nothing new is granted, nothing is taken away before its end.

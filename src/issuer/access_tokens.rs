@@ -6,11 +6,12 @@ use super::settings::Wrong;
 use super::{Error, Issuer};
 use crate::identity::{Access, Algorithm, Claims, KeySet, Typ};
 use crate::span::Span;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// How access tokens of a provider are believed, as the configuration says it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct AccessTokens {
     /// What one that is a JWT has to say that it is.

@@ -5,13 +5,15 @@ use super::credential::Credential;
 use crate::identity::{Algorithm, GroupsSettings};
 use crate::span::Span;
 use reqwest::Certificate;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
 /// One provider, as the configuration describes it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(rename = "Provider")]
 pub struct Settings {
     /// The issuer: `https`, or `http` on loopback. Discovery is at `/.well-known/openid-configuration` below it.
     pub issuer: Url,
@@ -58,14 +60,16 @@ pub struct Settings {
 }
 
 /// Our registration at a provider.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClientSettings {
     /// The client id.
     pub id: String,
     /// The client secret.
+    #[schemars(with = "Option<String>")]
     pub secret: Option<SecretString>,
     /// A private key: PEM.
+    #[schemars(with = "Option<String>")]
     pub key: Option<SecretString>,
     /// The name under which the provider knows that key.
     pub key_id: Option<String>,
@@ -79,7 +83,7 @@ pub struct ClientSettings {
 }
 
 /// A transmitter of signals (OpenID Shared Signals 1.0), and our stream there.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SignalsSettings {
     /// Its issuer; the provider's unless said. What it publishes is at `/.well-known/ssf-configuration`.
@@ -87,6 +91,7 @@ pub struct SignalsSettings {
     /// Who we are there, as its events say it.
     pub audience: String,
     /// What it shows us when it pushes events (RFC 8935); it may not unless said.
+    #[schemars(with = "Option<String>")]
     pub token: Option<SecretString>,
     /// How it is asked for events (RFC 8936); not at all unless said.
     pub poll: Option<PollSettings>,
@@ -96,12 +101,13 @@ pub struct SignalsSettings {
 }
 
 /// How a transmitter is asked.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PollSettings {
     /// Where.
     pub at: Url,
     /// What we show it.
+    #[schemars(with = "String")]
     pub token: SecretString,
     /// How often.
     #[serde(default = "often")]
@@ -109,7 +115,7 @@ pub struct PollSettings {
 }
 
 /// How a client proves who it is (OpenID Connect Core, section 9; RFC 8705, section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The secret, in a header.
@@ -135,7 +141,7 @@ impl Method {
 }
 
 /// For whom an assertion of ours is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
     /// The provider, by its issuer: no other endpoint can make use of it.
@@ -146,7 +152,7 @@ pub enum Audience {
 }
 
 /// How an answer comes back (OAuth 2.0 Multiple Response Types, section 2.1; Form Post Response Mode).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// In the address.

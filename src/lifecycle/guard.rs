@@ -2,6 +2,7 @@
 
 use crate::percent::Percent;
 use crate::store::Holder;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::fmt;
 const NAMES: usize = 10;
 
 /// What may happen unasked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Guard {
     /// From how many of those who have access it may be taken.

@@ -9,6 +9,7 @@ use crate::store::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ const EVENTS: u32 = 10_000;
 const DAY: i64 = 24 * 60 * 60;
 
 /// For how long what is kept is kept: for ever, unless said.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Retention {
     /// Events.

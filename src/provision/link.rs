@@ -3,10 +3,11 @@
 use super::connector::{By, Connector, Fault};
 use crate::account::{Candidate, Profile, Step};
 use crate::store::{Due, Verdict};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// By what an account that somebody else made is taken for a person's. Nothing, unless said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Link {
     /// An attribute that never changes and that policy gives the account, such as `employeeNumber`: the account with

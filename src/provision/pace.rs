@@ -9,6 +9,7 @@ use super::http::retry_after;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,12 +20,12 @@ use tokio::time::{Instant, sleep_until};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How fast a target may be asked, as the operator says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Limits {
     /// So many requests in a second, spread evenly.
     pub per_second: Option<NonZeroU32>,
-    /// So many requests in a day, counted from the first; see [`Budget`].
+    /// So many requests in a day, counted from the first.
     pub per_day: Option<NonZeroU32>,
 }
 

@@ -9,6 +9,7 @@ use crate::names::TargetName;
 use crate::percent::Percent;
 use crate::span::Span;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 pub type Targets = BTreeMap<TargetName, Arc<Target>>;
 
 /// How a target is to be treated, whatever it speaks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Treatment {
     /// Which accounts that were there before us are people's.
@@ -37,7 +38,7 @@ pub struct Treatment {
 
 /// From how many people a target's accounts may be taken, or part of what they may do, before an operator confirms it.
 /// What a written end takes is not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Guard {
     /// Within how long.
@@ -77,8 +78,9 @@ impl Guard {
 }
 
 /// A number of accounts, from 1 to 64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "u64")]
+#[schemars(with = "u64", extend("minimum" = 1, "maximum" = 64))]
 pub struct Parallel(pub(super) usize);
 
 impl Default for Parallel {
@@ -97,8 +99,9 @@ impl TryFrom<u64> for Parallel {
 }
 
 /// What a seat costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Seat {
     /// In hundredths.
     pub hundredths: u64,

@@ -5,6 +5,7 @@ use super::connector::{Fault, words};
 use super::http::{body, lost, retry_after};
 use crate::trace;
 use reqwest::{Client, StatusCode};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const LONGEST_LIFE: u64 = 86_400;
 const LONGEST: usize = 64 << 10;
 
 /// Where tokens come from, and what they are asked for with.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Credentials {
     /// The token endpoint.
@@ -29,6 +30,7 @@ pub(super) struct Credentials {
     /// Our name there.
     pub client_id: String,
     /// Our secret there.
+    #[schemars(with = "String")]
     pub client_secret: SecretString,
     /// What the token is to be good for, if that is to be said.
     pub scope: Option<String>,

@@ -1,14 +1,16 @@
 //! Where traces go, and how many of them.
 
 use crate::percent::Percent;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use url::Url;
 
 /// `traces`, as it is written.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Traces")]
 pub struct Settings {
     /// The collector: OTLP by HTTP, in protobuf. Without a path it is asked at `/v1/traces`.
     pub endpoint: Url,
@@ -17,6 +19,7 @@ pub struct Settings {
     pub sample: Percent,
     /// Headers that open it, such as `Authorization`.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub headers: BTreeMap<String, SecretString>,
 }
 

@@ -36,6 +36,7 @@ mod providers;
 mod provisioning;
 mod raw;
 mod record;
+mod reference;
 mod refresh;
 mod reload;
 mod replicas;

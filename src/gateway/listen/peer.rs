@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection.
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -58,8 +59,9 @@ impl fmt::Display for Origin {
 }
 
 /// One entry of `trusted-proxies`: whose word on who a client is counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub enum TrustedProxy {
     /// Whoever connects from this network.
     Network(IpNet),

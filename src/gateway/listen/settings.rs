@@ -1,6 +1,8 @@
 //! What the configuration says of how clients come in and go.
 
+use crate::document::{Either, OneOrMore};
 use crate::span::Span;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -12,11 +14,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// `listen`: one address, or several, each perhaps with more to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "OneOrMore<Entry>")]
 pub struct Listen(pub Vec<Entry>);
 
 /// One address of `listen`: the address alone, or `{ at: ADDRESS, .. }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "Either<Address, Full>")]
 pub struct Entry {
     /// Where.
     pub at: Address,
@@ -28,8 +32,25 @@ pub struct Entry {
     pub forward_auth: bool,
 }
 
+/// An address with more to say.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Full {
+    /// Where.
+    at: Address,
+    /// Whether it speaks TLS; unless said, it does where certificates are configured.
+    tls: Option<bool>,
+    /// Whether a PROXY protocol header comes before anything else.
+    #[serde(default)]
+    proxy_protocol: bool,
+    /// Whether it is for other proxies that ask what we would do with a request, and for nothing else.
+    #[serde(default)]
+    forward_auth: bool,
+}
+
 /// Where we listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
 pub enum Address {
     /// A TCP address and port.
     Tcp(SocketAddr),
@@ -38,8 +59,9 @@ pub enum Address {
 }
 
 /// `tls`: certificates to show, and whose certificates clients may show.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
+#[schemars(with = "Written")]
 pub struct TlsFiles {
     /// The first is for clients that name no host of ours.
     pub certificates: Vec<CertificateFiles>,
@@ -56,7 +78,7 @@ impl TlsFiles {
 }
 
 /// A certificate with its chain, and its key; both PEM.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateFiles {
     /// The chain, our own certificate first.
@@ -66,7 +88,7 @@ pub struct CertificateFiles {
 }
 
 /// `connections`: how many clients at a time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Connections {
     /// How many connections of clients may be open; as many as the descriptor limit allows unless said.
@@ -74,7 +96,7 @@ pub struct Connections {
 }
 
 /// `shutdown`: how long it may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Shutdown {
     /// How long to go on accepting on SIGTERM, while already saying that we are not ready.
@@ -90,8 +112,9 @@ impl Default for Shutdown {
 }
 
 /// A length of time that may also be none: `0s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^([0-9]+[dhms])+$"))]
 pub struct Pause(pub Duration);
 
 impl TryFrom<String> for Pause {
@@ -188,16 +211,6 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-        struct Full {
-            at: Address,
-            tls: Option<bool>,
-            #[serde(default)]
-            proxy_protocol: bool,
-            #[serde(default)]
-            forward_auth: bool,
-        }
         let Full { at, tls, proxy_protocol, forward_auth } =
             Full::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Entry { at, tls, proxy_protocol, forward_auth })
@@ -234,13 +247,17 @@ impl<'de> Visitor<'de> for ListenVisitor {
 }
 
 /// `tls` as it is written: one certificate in short, or a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Written {
+    /// The chain, our own certificate first: a file, PEM.
     certificate: Option<PathBuf>,
+    /// The private key: a file, PEM.
     key: Option<PathBuf>,
+    /// Several certificates; the first is for clients that name no host of ours.
     #[serde(default)]
     certificates: Vec<CertificateFiles>,
+    /// The authorities that issue the certificates of clients: a file, PEM.
     client_ca: Option<PathBuf>,
 }
 

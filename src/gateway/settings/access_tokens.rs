@@ -4,10 +4,11 @@ use super::Notes;
 use crate::bearer::Accepts;
 use crate::document::OneOrMore;
 use crate::names::{AppName, ProviderName};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Which access tokens programs may show in place of a session, as it is written.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AccessTokenSettings {
     /// The name of the app as an API, or several: a token has to be for one of them.

@@ -2,11 +2,13 @@
 
 use super::{Common, EditSettings, Edits, Notes, Rewrite, Route, Rule, check_prefix, load, without_slash};
 use crate::account::Limits;
+use crate::document::Either;
 use crate::gateway::upstream::{self, Loader, Timeouts};
 use crate::names::RoleName;
 use crate::size::Size;
 use crate::span::Span;
 use http::Method;
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// One part of an app, as it is written: `public`, or a mapping.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default, remote = "Self")]
 pub struct RouteSettings {
     /// Who may go there, in a word.
@@ -44,7 +46,7 @@ pub struct RouteSettings {
 }
 
 /// Who may go somewhere, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// Everybody, signed in or not; the app learns of nobody.
@@ -56,11 +58,20 @@ pub enum Allow {
 }
 
 /// Who may go somewhere: a word, or `{ roles: [..] }`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "Either<Allow, Roles>")]
 pub struct RuleSettings(pub Rule);
 
+/// Who may go somewhere, by role.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    /// The roles, of which one will do.
+    roles: BTreeSet<RoleName>,
+}
+
 /// What somebody gets who is not signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unauthenticated {
     /// A person who navigates is sent to sign in; everything else gets 401.
@@ -186,12 +197,6 @@ impl<'de> Deserialize<'de> for RouteSettings {
 
 impl<'de> Deserialize<'de> for RuleSettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Roles {
-            roles: BTreeSet<RoleName>,
-        }
-
         struct Written;
 
         impl<'de> Visitor<'de> for Written {

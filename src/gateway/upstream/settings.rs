@@ -2,9 +2,11 @@
 //! answers each request; or a mapping that says more.
 
 use super::timeouts::length;
+use crate::document::{Either, OneOrMore};
 use crate::span::Span;
 use http::StatusCode;
 use http::uri::PathAndQuery;
+use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -12,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `upstream:` as it is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(with = "Either<OneOrMore<String>, Full>", rename = "Upstream")]
 pub struct Settings {
     pub(super) full: Full,
     /// Whether the addresses are below the key `at`.
@@ -20,10 +23,11 @@ pub struct Settings {
 }
 
 /// All that may be said.
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Full {
     /// Where it is.
+    #[schemars(with = "OneOrMore<String>")]
     pub(super) at: At,
     /// What is spoken there. Unless said: HTTP/1.1, and over TLS what the app prefers.
     pub(super) protocol: Option<Protocol>,
@@ -47,7 +51,7 @@ pub(super) enum At {
 }
 
 /// What is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Protocol {
     /// HTTP/1.1.
@@ -57,20 +61,24 @@ pub(super) enum Protocol {
 }
 
 /// A request that is sent again and again, and its answer if all is well.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Checks {
     /// What is asked for, by GET.
     #[serde(deserialize_with = "path")]
+    #[schemars(with = "String")]
     pub(super) path: PathAndQuery,
     /// How often.
     #[serde(default = "every", deserialize_with = "duration")]
+    #[schemars(with = "Option<Span>")]
     pub(super) every: Duration,
     /// How long connection and answer may take.
     #[serde(default = "timeout", deserialize_with = "duration")]
+    #[schemars(with = "Option<Span>")]
     pub(super) timeout: Duration,
     /// The one status that says so.
     #[serde(default, deserialize_with = "status")]
+    #[schemars(with = "Option<u16>", range(min = 200, max = 599))]
     pub(super) status: StatusCode,
 }
 

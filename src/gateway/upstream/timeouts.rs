@@ -1,12 +1,14 @@
 //! How long an app may take. There is no limit on the whole of a request: a stream may last as long as its permit.
 
 use crate::span::Span;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
 /// How long to wait for an app, and for what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "Written")]
+#[schemars(with = "Written")]
 pub struct Timeouts {
     /// For a connection: from looking up its name to the end of the TLS handshake.
     pub connect: Duration,
@@ -17,11 +19,15 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
 }
 
-#[derive(Deserialize)]
+/// How long to wait for an app, as it is written.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Written {
+    /// For a connection: from looking up its name to the end of the TLS handshake; 5s unless said.
     connect: Option<Span>,
+    /// For the first byte of an answer, once the whole request was sent; for ever unless said.
     first_byte: Option<Span>,
+    /// For the next piece of an answer's body; for ever unless said.
     idle: Option<Span>,
 }
 

@@ -8,6 +8,7 @@ mod mark;
 mod naming;
 pub mod postgres;
 pub mod rest;
+mod schema;
 pub mod scim;
 pub mod webhook;
 
@@ -18,6 +19,7 @@ use crate::document::{Document, Mistakes};
 use ldap::Ldap;
 use postgres::Postgres;
 use rest::Rest;
+pub use schema::Written;
 use scim::Scim;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,13 @@
 //! What an account is called in a target that has no room for a name such as `ada@example.com`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How the name in the target is made of the name to sign in with: a text with one of `{local}`, the part before the
 /// last `@`, and `{name}`, all of it. Names are in lower case, as people write them who sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(super) struct Naming {
     before: String,
     part: Part,

@@ -35,6 +35,7 @@ pub use check::{check, schema};
 pub use description::Description;
 pub use library::{NAMES, scaffold};
 pub use settings::Settings;
+pub(super) use settings::Written;
 
 use self::description::Account;
 use crate::account::{Actual, Candidate, Desired, Step};

@@ -23,6 +23,7 @@ use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Pa
 use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -30,12 +31,13 @@ use tokio::sync::Mutex;
 use url::Url;
 
 /// Where a SCIM server is and what opens it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// The server's base URL, to which `/Users` is added.
     pub scim: Url,
     /// The bearer token.
+    #[schemars(with = "String")]
     pub token: SecretString,
     /// Whose SCIM it is.
     #[serde(default)]

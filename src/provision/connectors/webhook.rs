@@ -18,6 +18,7 @@ use crate::provision::pace::Pace;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,7 @@ const JSON: &str = "application/json";
 const UNIT: SignedDuration = SignedDuration::from_secs(1);
 
 /// Where the receiver is and what it knows us by.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// The receiver's address.
@@ -41,7 +42,7 @@ pub struct Settings {
 }
 
 /// What not every receiver can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ability {
     /// `account.delete`.

@@ -7,6 +7,7 @@ use super::{PREFIX, active_directory, filter, time};
 use crate::account::{Candidate, Expiry, Profile, Seen};
 use crate::provision::connector::{Fault, Refusal};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ const GUID: &str = "objectGUID";
 const SHADOW: &str = "shadowExpire";
 
 /// A kind of directory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Kind {
     /// OpenLDAP, and what keeps people as RFC 2798 says.
@@ -43,8 +44,9 @@ pub(super) struct Directory {
 }
 
 /// What shuts an account: an attribute that has this value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(super) struct Lock {
     pub(super) attribute: String,
     pub(super) value: String,
@@ -72,7 +74,7 @@ impl TryFrom<String> for Lock {
 }
 
 /// Where the end of an account is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum End {
     /// Nowhere.

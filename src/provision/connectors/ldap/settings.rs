@@ -4,13 +4,14 @@ use super::super::Facts;
 use super::super::naming::Naming;
 use super::directory::{Directory, End, Kind, Lock};
 use crate::loopback::is_here;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::PathBuf;
 use url::Url;
 
 /// A directory whose people are accounts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// The server: `ldaps://ldap.example.com`, `ldap://…` for StartTLS, `ldapi://%2Frun%2Fslapd%2Fldapi` for a socket.
@@ -18,6 +19,7 @@ pub struct Settings {
     /// The name of the entry that we are.
     pub(super) bind: String,
     /// Its password.
+    #[schemars(with = "String")]
     pub(super) password: SecretString,
     /// A file with the certificates of the only authorities that are believed, in PEM; the system's unless said. Where
     /// it is named, TLS is spoken on loopback, too.
@@ -110,8 +112,9 @@ impl PartialEq for Settings {
 }
 
 /// Where a directory is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Url")]
+#[schemars(with = "Url")]
 pub(super) struct Address {
     pub(super) url: Url,
     scheme: Scheme,

@@ -3,13 +3,14 @@
 use super::super::Facts;
 use super::super::naming::Naming;
 use crate::loopback::is_here;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::PathBuf;
 use url::Url;
 
 /// A PostgreSQL server whose roles are accounts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// The server, our role and the database in which we work: `postgres://guestpass@db.example.com/postgres`, or
@@ -17,6 +18,7 @@ pub struct Settings {
     pub(super) postgres: Address,
     /// The password of our role; none where it signs in by itself, as over a unix socket.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(super) password: Option<SecretString>,
     /// A file with the certificates of the only authorities that are believed, in PEM; the system's unless said. Where
     /// it is named, TLS is spoken on loopback, too.
@@ -61,8 +63,9 @@ impl PartialEq for Settings {
 }
 
 /// Where a server is and who we are there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Url")]
+#[schemars(with = "Url")]
 pub(super) struct Address {
     /// A host, or the folder of a unix socket, which begins with `/`.
     pub(super) host: String,

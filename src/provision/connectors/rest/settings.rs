@@ -8,6 +8,7 @@ use crate::provision::connectors::{Facts, Open};
 use crate::provision::http::Auth;
 use crate::provision::tokens::{Credentials, Tokens};
 use reqwest::header::HeaderName;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,9 +18,9 @@ use std::sync::Arc;
 use url::Url;
 
 /// As it is written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Written {
+pub(in super::super) struct Written {
     /// The path of a description, or the name of one that comes with the program.
     rest: String,
     /// The address to which the paths of the description are added.
@@ -32,11 +33,11 @@ struct Written {
 }
 
 /// How we show who we are.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Shown {
     /// A bearer token (RFC 6750).
-    Bearer(SecretString),
+    Bearer(#[schemars(with = "String")] SecretString),
     /// A name and a password (RFC 7617).
     Basic(NamePassword),
     /// A header of the target's own.
@@ -45,17 +46,23 @@ enum Shown {
     Oauth(Credentials),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NamePassword {
+    /// The name.
     user: String,
+    /// The password.
+    #[schemars(with = "String")]
     password: SecretString,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NameValue {
+    /// Of the header.
     name: String,
+    /// Its value.
+    #[schemars(with = "String")]
     value: SecretString,
 }
 

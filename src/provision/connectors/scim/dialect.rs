@@ -1,9 +1,10 @@
 //! In what SCIM servers differ, as data. A dialect is a row; what an operator knows better is said beside it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Whose SCIM it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Dialect {
     /// What RFC 7644 says, and what the server says of itself in its `ServiceProviderConfig`.
@@ -49,7 +50,7 @@ pub(super) struct Manner {
 }
 
 /// How a resource is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Update {
     /// PATCH; each operation names the attribute by a path.
@@ -61,7 +62,7 @@ pub(super) enum Update {
 }
 
 /// How true and false are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Booleans {
     /// As JSON has them.
@@ -71,7 +72,7 @@ pub(super) enum Booleans {
 }
 
 /// How one value is taken out of several, such as a member out of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Removal {
     /// By a path that finds it.
@@ -83,7 +84,7 @@ pub(super) enum Removal {
 }
 
 /// What DELETE does to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Deletion {
     /// It is gone, and the next of that name is another.
@@ -93,7 +94,7 @@ pub(super) enum Deletion {
 }
 
 /// What can be searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Filters {
     /// Whatever there is.
@@ -105,7 +106,7 @@ pub(super) enum Filters {
 }
 
 /// How it is found out who is in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Membership {
     /// The user lists its groups, or the group its members.
@@ -115,7 +116,7 @@ pub(super) enum Membership {
 }
 
 /// What becomes of the name that an account is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Names {
     /// It is kept, but for case.
@@ -125,7 +126,7 @@ pub(super) enum Names {
 }
 
 /// Whose the display name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DisplayNames {
     /// It is kept as it is given.
@@ -135,26 +136,39 @@ pub(super) enum DisplayNames {
 }
 
 /// What an operator says of a server that its dialect does not say, or says otherwise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(super) struct Capabilities {
+    /// How a resource is changed.
     pub(super) update: Option<Update>,
+    /// Whether each PATCH changes one attribute.
     one_at_a_time: Option<bool>,
+    /// How true and false are written.
     booleans: Option<Booleans>,
+    /// How one value is taken out of several, such as a member out of a group.
     removal: Option<Removal>,
+    /// What DELETE does to an account.
     delete: Option<Deletion>,
+    /// What can be searched for.
     pub(super) filters: Option<Filters>,
+    /// How many resources a page holds.
     page: Option<PageSize>,
+    /// Whether there are groups.
     groups: Option<bool>,
+    /// How it is found out who is in a group.
     membership: Option<Membership>,
+    /// What becomes of the name that an account is given.
     names: Option<Names>,
+    /// Whether people need a given and a family name.
     full_names: Option<bool>,
+    /// Whose the display name is.
     display_names: Option<DisplayNames>,
 }
 
 /// A number of resources, from 1 to 1000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "u64")]
+#[schemars(with = "u64", extend("minimum" = 1, "maximum" = 1000))]
 struct PageSize(usize);
 
 impl TryFrom<u64> for PageSize {

@@ -67,7 +67,10 @@ async fn ask(place: &Place, sealer: &Sealer) -> Result<Examined, Error> {
     let begun = Instant::now();
     let asked = match place {
         Place::Sqlite(_) => "SELECT count(*) AS tables FROM sqlite_master WHERE name = '_sqlx_migrations'",
-        Place::Postgres(_) => "SELECT count(*) AS tables FROM pg_tables WHERE tablename = '_sqlx_migrations'",
+        Place::Postgres(_) => {
+            "SELECT count(*) AS tables FROM pg_tables
+             WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
+        }
     };
     let made: i64 = query(asked).fetch_one(&mut store).await?.try_get("tables")?;
     let took = begun.elapsed();

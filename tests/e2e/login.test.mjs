@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { binary, browser, eventually, freePort, isUp, run, sleep, start, stop, temporaryFolder } from './helpers.mjs';
+import { ask, binary, browser, eventually, freePort, isUp, run, sleep, start, stop, temporaryFolder } from './helpers.mjs';
 
 const people = {
   erin: { name: 'Erin Employee', email: 'erin@example.com', email_verified: true, groups: ['employees'] },
@@ -19,6 +19,7 @@ const [port, staffPort, partnersPort, wikiPort] = [await freePort(), await freeP
 const access = `http://access.localhost:${port}`;
 const wikiUrl = `http://wiki.localhost:${port}/`;
 const redirects = { redirect_uris: [`${access}/callback`], post_logout_redirect_uris: [`${access}/signed-out`] };
+const api = `${wikiUrl}api`;
 const ours = await generateKeyPair('ES256', { extractable: true });
 const staff = new Idp({
   port: staffPort,
@@ -42,6 +43,29 @@ const partners = new Idp({
     client_secret: 'a-secret-between-the-two',
     token_endpoint_auth_method: 'client_secret_post',
     ...redirects,
+  },
+  programs: ['ci', 'other'].map((name) => ({
+    client_id: name,
+    client_secret: `a-secret-of-${name}`,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    id_token_signed_response_alg: 'ES256',
+  })),
+  features: {
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      // One is spoken of by a JWT, the other by a text that means nothing.
+      getResourceServerInfo: (_ctx, resource) => ({
+        audience: resource,
+        scope: 'wiki.read wiki.write',
+        accessTokenFormat: resource.endsWith('?opaque') ? 'opaque' : 'jwt',
+        accessTokenTTL: 600,
+        jwt: { sign: { alg: 'ES256' } },
+      }),
+    },
   },
 });
 let gateway, wiki, chromium;
@@ -208,11 +232,33 @@ test('who signed in too long ago proves it again, and comes back to where they w
   await page.context().close();
 });
 
+for (const [what, resource] of [['a JWT', api], ['a text that only its provider understands', `${api}?opaque`]]) {
+  test(`a program comes in by an access token, ${what}, where it is for the app and its role is`, async () => {
+    const good = await tokenOf('ci', resource, 'wiki.read');
+    assert.deepEqual([good.split('.').length, (await shows(good)).status], [what === 'a JWT' ? 3 : 1, 200]);
+    const told = (await shows(good)).text;
+    assert.match(told, /"roles":\["build"\]/);
+    for (const [why, token, status, error] of [
+      ['not for the app', await tokenOf('ci', resource.replace('/api', '/other'), 'wiki.read'), 401, 'invalid_token'],
+      ['not good for it', await tokenOf('ci', resource, 'wiki.write'), 403, 'insufficient_scope'],
+      ['of a program without a role', await tokenOf('other', resource, 'wiki.read'), 403, 'insufficient_scope'],
+      ['of nobody', `${good}x`, 401, 'invalid_token'],
+    ]) {
+      const answer = await shows(token);
+      assert.equal(answer.status, status, `${why}: ${answer.text}`);
+      assert.match(answer.headers['www-authenticate'], new RegExp(`^Bearer .*error="${error}"`), why);
+    }
+  });
+}
+
 const policy = `
 version: 1
 roles:
   employee:
     who: { groups: { any: [employees] } }
+    gets: { wiki: {} }
+  build:
+    who: { provider: partners, claims: { client_id: ci } }
     gets: { wiki: {} }
 `;
 
@@ -235,12 +281,14 @@ providers:
     client: { id: guestpass, secret: "\${file:secrets/oidc}", method: client_secret_post }
     response-mode: form_post
     scopes: [profile, email, groups]
+    access-tokens: { introspect: true }
 apps:
   wiki:
     title: Wiki
     host: wiki.localhost
     upstream: http://127.0.0.1:${wikiPort}
     routes: { /fresh: { max-age: 5s } }
+    access-tokens: { audience: ["${api}", "${api}?opaque"], scopes: [wiki.read] }
 policies: policies/
 `;
 
@@ -249,6 +297,19 @@ async function guestpass(...args) {
   const done = await run(binary, args, { GUESTPASS_CONFIG: config });
   assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stderr}`);
 }
+
+/** An access token for this API, as `program` gets it from the partners' provider. */
+async function tokenOf(program, resource, scope) {
+  const form = new URLSearchParams({ grant_type: 'client_credentials', resource, scope });
+  const authorization = `Basic ${btoa(`${program}:a-secret-of-${program}`)}`;
+  const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
+  const { status, text } = await ask(`${partners.issuer}/token`, { method: 'POST', headers, body: `${form}` });
+  assert.equal(status, 200, text);
+  return JSON.parse(text).access_token;
+}
+
+/** What a program gets from the wiki with this token. */
+const shows = (token) => ask(wikiUrl, { headers: { authorization: `Bearer ${token}` } });
 
 /** A page of a browser that nobody has used before. */
 const newPage = async () => (await chromium.newContext()).newPage();

@@ -9,12 +9,12 @@ import { ask } from './helpers.mjs';
 const claims = { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] };
 
 /**
- * A provider at `http://localhost:port` for one client, which may start and stop. `people` are claims by subject; `alg` is
- * what it signs with, `features` and `acrValues` are those of its library.
+ * A provider at `http://localhost:port` for guestpass as its client, which may start and stop. `programs` are further
+ * clients, `people` claims by subject; `alg` is what it signs with, `features` and `acrValues` are those of its library.
  */
 export class Idp {
-  constructor({ port, client, people, alg = 'ES256', features = {}, acrValues = [] }) {
-    Object.assign(this, { port, client, people, alg, features, acrValues, issuer: `http://localhost:${port}` });
+  constructor({ port, client, programs = [], people, alg = 'ES256', features = {}, acrValues = [] }) {
+    Object.assign(this, { port, client, programs, people, alg, features, acrValues, issuer: `http://localhost:${port}` });
   }
 
   async start() {
@@ -41,7 +41,7 @@ export class Idp {
     this.provider = new Provider(this.issuer, {
       claims,
       jwks: { keys: [key] },
-      clients: [{ ...this.client, id_token_signed_response_alg: this.alg }],
+      clients: [{ ...this.client, id_token_signed_response_alg: this.alg }, ...this.programs],
       acrValues: this.acrValues,
       cookies: { keys: [this.client.client_secret ?? 'a-key-for-cookies'] },
       findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, ...this.people[sub] }) }),

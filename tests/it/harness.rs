@@ -10,6 +10,7 @@ mod process;
 mod raw;
 mod site;
 mod stage;
+mod standby;
 mod tls;
 mod valve;
 
@@ -22,8 +23,9 @@ pub(crate) use process::{Process, guestpass, guestpass_with};
 pub(crate) use raw::{Recorder, Reply, Sent, Told, Wire};
 pub(crate) use site::Site;
 pub(crate) use stage::Stage;
+pub(crate) use standby::{Server, url};
 pub(crate) use tls::{Authority, Pair};
-pub(crate) use valve::Flow;
+pub(crate) use valve::{Flow, Valve};
 
 use guestpass::app::App;
 use guestpass::clock::Clock;

@@ -1,7 +1,7 @@
 //! Several gateways on one PostgreSQL database: what one ends all end, and none is missed. Played where
 //! `GUESTPASS_TEST_STORE` names one: `./scripts/with-postgres cargo test --test it`.
 
-use crate::harness::{ADA, CARLA, Flow, Hand, Hostile, Play, Process, Site, soon};
+use crate::harness::{ADA, CARLA, Flow, Hand, Hostile, Play, Process, Server, Site, Valve, soon, url};
 use futures_util::future::join_all;
 use guestpass::clock::Clock;
 use http::Method;
@@ -185,6 +185,67 @@ async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
     sleep(Duration::from_millis(200)).await;
     assert_eq!(knocks(&site, site.front, &warm).await.0, 401);
     process.kill().await;
+}
+
+#[tokio::test]
+async fn a_standby_that_takes_over_knows_all_that_was_said() {
+    let Some(primary) = Server::start() else {
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");
+        eprintln!("left out: PostgreSQL is not installed");
+        return;
+    };
+    let standby = primary.standby().await;
+    let site = Site::new(Clock::system()).await;
+    let valve = Valve::before(primary.address);
+    site.change("guestpass.yaml", &site.database.setting(), &format!("{:?}", url(valve.address)));
+    let first = Process::serve(&site).await;
+    let second = site.replica().await;
+    let fronts = [site.front, second.front];
+    let (stays, leaves) = (signed_in(&site, ADA).await, signed_in(&site, CARLA).await);
+    for front in fronts {
+        assert_eq!(knocks(&site, front, &stays).await.0, 200);
+    }
+    // The last thing that the one that is lost was told.
+    site.operator().orders("/people/c-17@demo/revoke", json!({})).await;
+    primary.is_lost();
+    valve.is(Flow::Shut);
+    valve.leads_to(standby.address);
+    valve.is(Flow::Open);
+    // It can be read, and not be written: who is signed in may work, and nobody gets in or out half.
+    for front in fronts {
+        soon(|| async { (knocks(&site, front, &stays).await.0 == 200).then_some(()) }).await;
+        soon(|| async { (knocks(&site, front, &leaves).await.0 == 401).then_some(()) }).await;
+    }
+    assert_eq!(second.operator().tries("/people/s-4@demo/revoke", json!({})).await.0, 503);
+
+    standby.takes_over();
+    let [at_first, at_second] = [site.operator(), second.operator()];
+    for (operator, order) in [(&at_first, "restore"), (&at_second, "revoke"), (&at_first, "restore")] {
+        let tries = async || operator.tries(&format!("/people/c-17@demo/{order}"), json!({})).await.0;
+        soon(|| async { (tries().await == 200).then_some(()) }).await;
+    }
+    let comes = signed_in(&site, CARLA).await;
+    for (cookies, status) in [(&stays, 200), (&leaves, 401), (&comes, 200)] {
+        for front in fronts {
+            assert_eq!(knocks(&site, front, cookies).await.0, status);
+        }
+    }
+    // They hear each other again, and one of them leads.
+    soon(|| async { (site.watched("/readyz").await.0 == 200).then_some(()) }).await;
+    second.operator().orders("/people/s-4@demo/revoke", json!({})).await;
+    let ended = Instant::now();
+    for front in fronts {
+        while knocks(&site, front, &stays).await.0 == 200 {
+            assert!(ended.elapsed() < AT_ONCE, "still in at {front}");
+        }
+    }
+    soon(|| async {
+        let accounts = site.notes.accounts().await.unwrap();
+        (accounts.iter().filter(|account| !account.active).count() == 1).then_some(())
+    })
+    .await;
+    first.kill().await;
+    second.process.kill().await;
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) enum Flow {
 /// Whoever connects to it reaches the server behind it. What is connected ends with it.
 pub(crate) struct Valve {
     flow: watch::Sender<Flow>,
+    server: watch::Sender<SocketAddr>,
     pub(crate) address: SocketAddr,
     _reserved: TcpSocket,
 }
@@ -26,16 +27,23 @@ pub(crate) struct Valve {
 impl Valve {
     pub(crate) fn before(server: SocketAddr) -> Self {
         let (reserved, address) = reserve();
-        let flow = watch::Sender::new(Flow::Open);
+        let (flow, server) = (watch::Sender::new(Flow::Open), watch::Sender::new(server));
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let (listener, flows) = (TcpListener::from_std(listener).unwrap(), flow.subscribe());
+        let listener = TcpListener::from_std(listener).unwrap();
+        let (flows, servers) = (flow.subscribe(), server.subscribe());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let server = *servers.borrow();
                 tokio::spawn(pass(client, server, flows.clone()));
             }
         });
-        Self { flow, address, _reserved: reserved }
+        Self { flow, server, address, _reserved: reserved }
+    }
+
+    /// Whoever connects from now on reaches another one.
+    pub(crate) fn leads_to(&self, server: SocketAddr) {
+        self.server.send_replace(server);
     }
 
     pub(crate) fn is(&self, flow: Flow) {

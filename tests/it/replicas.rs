@@ -248,6 +248,48 @@ async fn a_standby_that_takes_over_knows_all_that_was_said() {
     second.process.kill().await;
 }
 
+/// `GUESTPASS_BEFORE` is the program of the version before.
+#[tokio::test]
+async fn the_program_of_the_version_before_goes_on_beside_this_one_and_after_it() {
+    let Ok(before) = std::env::var("GUESTPASS_BEFORE") else {
+        eprintln!("left out: GUESTPASS_BEFORE names no program");
+        return;
+    };
+    let Some(site) = shared().await else { return };
+    let old = Process::serve_by(&site, &before).await;
+    let carla = signed_in(&site, CARLA).await;
+    let new = site.replica().await;
+    // Written by the old one in tables of the new one.
+    let ada = signed_in(&site, ADA).await;
+    for front in [site.front, new.front] {
+        assert_eq!(knocks(&site, front, &carla).await.0, 200);
+        assert_eq!(knocks(&site, front, &ada).await.0, 200);
+    }
+    for (operator, person, cookies) in [(new.operator(), "c-17", &carla), (site.operator(), "s-4", &ada)] {
+        operator.orders(&format!("/people/{person}@demo/revoke"), json!({})).await;
+        let ended = Instant::now();
+        for front in [site.front, new.front] {
+            while knocks(&site, front, cookies).await.0 == 200 {
+                assert!(ended.elapsed() < AT_ONCE, "{person} is still in at {front}");
+            }
+        }
+    }
+    new.operator().orders("/people/s-4@demo/restore", json!({})).await;
+    assert_eq!(old.stop().await, 0);
+    // The new one leads, and closes what is to be closed.
+    soon(|| async {
+        let accounts = site.notes.accounts().await.unwrap();
+        (accounts.len() == 2 && accounts.iter().all(|account| !account.active)).then_some(())
+    })
+    .await;
+    assert_eq!(new.process.stop().await, 0);
+    // Nobody likes the new one: back.
+    let old = Process::serve_by(&site, &before).await;
+    let ada = signed_in(&site, ADA).await;
+    assert_eq!(knocks(&site, site.front, &ada).await.0, 200);
+    assert_eq!(old.stop().await, 0);
+}
+
 #[tokio::test]
 async fn the_password_of_the_database_is_changed_without_a_restart() {
     let Some(site) = shared().await else { return };

@@ -54,6 +54,13 @@ impl Process {
         Self::start(site, command).await
     }
 
+    /// The same by another program: that of a version before, for instance.
+    pub(crate) async fn serve_by(site: &Site, program: &str) -> Self {
+        let mut command = command(program);
+        command.arg("serve").arg("--config").arg(site.config()).env("RUST_LOG", "info");
+        Self::start(site, command).await
+    }
+
     /// Another one, by another configuration in the folder of `site`, whose files have its name.
     pub(super) async fn serve_also(site: &Site, name: &str) -> Self {
         let mut command = command(env!("CARGO_BIN_EXE_guestpass"));

@@ -2,13 +2,13 @@
 //!
 //! `GUESTPASS_LONG=1` lets ten thousand people come at once.
 
-use crate::harness::{CARLA, House, Site, soon};
+use crate::harness::{CARLA, Hand, House, Site};
 use futures_util::future::join_all;
 use guestpass::clock::Clock;
-use guestpass::demo::browser::Browser;
 use http::{Method, StatusCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// How many sockets the people of this test have open at a time: descriptors are not endless.
@@ -22,24 +22,29 @@ async fn everybody_who_comes_for_the_first_time_at_once_gets_one_account() {
     let house = House::of(site).await;
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let comes = |number: usize| {
-        let (room, site, clock) = (room.clone(), house.access_url.clone(), house.clock.clone());
+        let (room, access, provider) = (room.clone(), house.access_url.clone(), house.provider_url.clone());
         tokio::spawn(async move {
             let _place = room.acquire_owned().await.unwrap();
-            let browser = Browser::new(clock).unwrap();
-            let asked = browser.get(&site).await.unwrap();
-            let person = format!("c-{number}");
-            let answer = browser.post_form(asked.url.as_str(), &[("person", &person)]).await.unwrap();
-            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            let mut hand = Hand::new();
+            // Without a look at the provider's page, which shows everybody: that grows with their square.
+            let (asked, _) = hand.follow(&access, &provider).await;
+            let back = hand.choose(&asked, &format!("c-{number}")).await;
+            let (_, answer) = hand.follow(&back, "nowhere").await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
         })
     };
     for came in join_all((0..people).map(comes)).await {
         came.unwrap();
     }
-    let kept = soon(|| async {
-        let kept = house.kept().await;
-        kept.iter().all(|account| account.state == "active").then_some(kept)
-    });
-    assert_eq!(kept.await.len(), people);
+    // To look at ten thousand takes a while, and so do they.
+    let kept = async || house.app().store().account_rows(None, None, u32::MAX).await.unwrap();
+    let (begun, mut found) = (Instant::now(), kept().await);
+    while found.iter().any(|account| account.state != "active") {
+        assert!(begun.elapsed() < Duration::from_mins(10), "not everybody has an account");
+        tokio::time::sleep(Duration::from_millis(people as u64 / 10)).await;
+        found = kept().await;
+    }
+    assert_eq!(found.len(), people);
     let accounts = house.accounts().await;
     let marks: BTreeSet<_> = accounts.iter().map(|account| account.external_id.clone()).collect();
     assert_eq!((accounts.len(), marks.len()), (people, people));

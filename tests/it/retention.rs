@@ -43,6 +43,11 @@ async fn exported(house: &House, name: &str) -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
+/// Whether a text names somebody: as a word, since what is random may hold a few letters of anything.
+fn knows(text: &str, name: &str) -> bool {
+    text.split(|letter: char| !letter.is_alphanumeric() && !"-_".contains(letter)).any(|word| word == name)
+}
+
 /// The head of the record, and that it goes on from what was `noted`.
 async fn verified(house: &House, noted: Option<&str>) -> Result<String, String> {
     let config = house.config();
@@ -58,7 +63,7 @@ async fn who_is_gone_for_long_is_forgotten_and_begins_no_new_life() {
     house.guest(CARLA).await;
     house.sign_in(&house.browser(), &house.notes_url, OTTO).await;
     let told = exported(&house, "before").await;
-    assert!(told.contains(CARLA) && told.contains("carla"), "nothing to forget");
+    assert!(knows(&told, CARLA) && knows(&told, "carla"), "nothing to forget");
     later(&house, 31, "access_ended").await;
     later(&house, 11, "account_changed gone").await;
     assert!(house.accounts().await.is_empty());
@@ -71,7 +76,7 @@ async fn who_is_gone_for_long_is_forgotten_and_begins_no_new_life() {
 
     let told = exported(&house, "after").await;
     for name in [CARLA, OTTO, "carla", "Carla"] {
-        assert!(!told.contains(name), "{name} is still known");
+        assert!(!knows(&told, name), "{name} is still known");
     }
     let store = house.app().store();
     assert!(store.people(None, 10).await.unwrap().is_empty());

@@ -15,37 +15,23 @@ use std::time::Duration;
 
 /// `listen`: one address, or several, each perhaps with more to say.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "OneOrMore<Entry>")]
+#[schemars(with = "OneOrMore<Either<Address, Entry>>")]
 pub struct Listen(pub Vec<Entry>);
 
 /// One address of `listen`: the address alone, or `{ at: ADDRESS, .. }`.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(with = "Either<Address, Full>")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", remote = "Self")]
 pub struct Entry {
     /// Where.
     pub at: Address,
     /// Whether it speaks TLS; unless said, it does where certificates are configured.
     pub tls: Option<bool>,
     /// Whether a PROXY protocol header comes before anything else.
+    #[serde(default)]
     pub proxy_protocol: bool,
     /// Whether it is for other proxies that ask what we would do with a request, and for nothing else.
+    #[serde(default)]
     pub forward_auth: bool,
-}
-
-/// An address with more to say.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Full {
-    /// Where.
-    at: Address,
-    /// Whether it speaks TLS; unless said, it does where certificates are configured.
-    tls: Option<bool>,
-    /// Whether a PROXY protocol header comes before anything else.
-    #[serde(default)]
-    proxy_protocol: bool,
-    /// Whether it is for other proxies that ask what we would do with a request, and for nothing else.
-    #[serde(default)]
-    forward_auth: bool,
 }
 
 /// Where we listen.
@@ -211,9 +197,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
-        let Full { at, tls, proxy_protocol, forward_auth } =
-            Full::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Entry { at, tls, proxy_protocol, forward_auth })
+        Entry::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The oldest events go, once they were kept for long enough. What stays of them is what the tree over the record needs to
 //! go on, so that all that comes after still proves itself.
 
-use super::{Error, Tx};
+use super::{Error, Tx, time};
 use crate::audit::{Head, Tree};
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row, query};
 
@@ -22,23 +23,20 @@ impl Tx {
         self.store.lock(&mut self.inner, "events").await?;
         let mut tree = pruned(&mut self.inner).await?;
         let begun = tree.size();
-        let rows = query(
-            "SELECT seq, leaf FROM events WHERE seq < coalesce(
-                (SELECT seq FROM events WHERE at >= $1 ORDER BY seq LIMIT 1), (SELECT max(seq) + 1 FROM events))
-             ORDER BY seq LIMIT $2",
-        )
-        .bind(before.as_microsecond())
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.inner)
-        .await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        for row in &rows {
+        let mut last: Option<i64> = None;
+        let mut oldest = query("SELECT seq, at, leaf FROM events ORDER BY seq LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch(&mut *self.inner);
+        while let Some(row) = oldest.try_next().await? {
+            if time(&row, "at")? >= before {
+                break;
+            }
             tree.add(row.try_get::<&str, _>("leaf")?.as_bytes());
+            last = Some(row.try_get("seq")?);
         }
-        query("DELETE FROM events WHERE seq <= $1")
-            .bind(last.try_get::<i64, _>("seq")?)
-            .execute(&mut *self.inner)
-            .await?;
+        drop(oldest);
+        let Some(last) = last else { return Ok(None) };
+        query("DELETE FROM events WHERE seq <= $1").bind(last).execute(&mut *self.inner).await?;
         query(
             "INSERT INTO pruned (one, size, peaks) VALUES (1, $1, $2)
              ON CONFLICT (one) DO UPDATE SET size = excluded.size, peaks = excluded.peaks",

@@ -6,5 +6,5 @@ CREATE TABLE promises (
     target TEXT NOT NULL,
     native_id TEXT NOT NULL,
     PRIMARY KEY (account, native_id)
-);
+) STRICT;
 CREATE INDEX promises_native ON promises (target, native_id);

@@ -59,14 +59,6 @@ async fn runs(program: &str, words: &[&str]) {
     assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-async fn signed_in(site: &Site, person: &str) -> Hand {
-    let mut hand = Hand::new();
-    let (asked, _) = hand.follow(&site.notes_url, &site.provider_url).await;
-    let back = hand.choose(&asked, person).await;
-    hand.follow(&back, "nowhere").await;
-    hand
-}
-
 async fn has_accounts(site: &Site, number: usize) {
     soon(|| async {
         let accounts = site.operator().asks("/accounts").await;
@@ -90,12 +82,12 @@ async fn verified(site: &Site, noted: Option<&str>) -> (bool, String) {
 async fn a_restored_store_finds_the_accounts_that_were_made_since() {
     let site = Site::new(Clock::system()).await;
     let process = Process::serve(&site).await;
-    let mut ada = signed_in(&site, ADA).await;
+    let mut ada = Hand::signed_in(&site, ADA).await;
     has_accounts(&site, 1).await;
     let backup = site.folder().join("backup");
     back_up(&site.database, &backup).await;
     let (_, early) = verified(&site, None).await;
-    let mut carla = signed_in(&site, CARLA).await;
+    let mut carla = Hand::signed_in(&site, CARLA).await;
     has_accounts(&site, 2).await;
     assert_eq!(carla.get(&site.notes_url).await.status, 200);
     let before = site.notes.accounts().await.unwrap();
@@ -117,7 +109,7 @@ async fn a_restored_store_finds_the_accounts_that_were_made_since() {
         calls.filter(|(method, path)| *method == Method::POST && path.ends_with("/Users")).count()
     };
     let made = created(&site);
-    let mut again = signed_in(&site, CARLA).await;
+    let mut again = Hand::signed_in(&site, CARLA).await;
     has_accounts(&site, 2).await;
     assert_eq!(again.get(&site.notes_url).await.status, 200);
     let ids = |accounts: &[guestpass::demo::notes::Account]| {

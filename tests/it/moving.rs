@@ -12,8 +12,8 @@ async fn lived_in() -> (Site, Hand) {
     let site = Site::new(Clock::system()).await;
     site.change("guestpass.yaml", "workers: 2", "workers: 2\nadmin: guestpass.sock");
     let process = Process::serve(&site).await;
-    let (mut carla, operator) = (signed_in(&site, CARLA).await, site.operator());
-    signed_in(&site, ADA).await;
+    let (mut carla, operator) = (Hand::signed_in(&site, CARLA).await, site.operator());
+    Hand::signed_in(&site, ADA).await;
     operator.orders("/people/s-4@demo/revoke", json!({})).await;
     operator.orders("/tokens", json!({ "name": "backup", "role": "auditor", "by": "PT24H" })).await;
     operator.orders("/keys/rotate", json!({})).await;
@@ -26,14 +26,6 @@ async fn lived_in() -> (Site, Hand) {
 fn all_settled(accounts: &Value) -> bool {
     let accounts = accounts.as_array().unwrap();
     accounts.len() == 2 && accounts.iter().all(|account| account["due"].is_null())
-}
-
-async fn signed_in(site: &Site, person: &str) -> Hand {
-    let mut hand = Hand::new();
-    let (asked, _) = hand.follow(&site.notes_url, &site.provider_url).await;
-    let back = hand.choose(&asked, person).await;
-    hand.follow(&back, "nowhere").await;
-    hand
 }
 
 /// `guestpass` with these words about the configuration of `site`: exit code and all that was said.

@@ -25,10 +25,7 @@ async fn shared() -> Option<Site> {
 
 /// Somebody signs in to Notes at the first replica; what their browser shows the app from then on.
 async fn signed_in(site: &Site, person: &str) -> String {
-    let mut hand = Hand::new();
-    let (asked, _) = hand.follow(&site.notes_url, &site.provider_url).await;
-    let back = hand.choose(&asked, person).await;
-    hand.follow(&back, "nowhere").await;
+    let mut hand = Hand::signed_in(site, person).await;
     let cookies = hand.cookies_at(&site.notes_url).iter().map(|(name, value)| format!("{name}={value}"));
     cookies.collect::<Vec<_>>().join("; ")
 }

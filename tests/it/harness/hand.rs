@@ -1,5 +1,6 @@
 //! Requests by hand, one hop at a time, with cookies that a test can see, lose and forge.
 
+use super::site::Site;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::collections::BTreeMap;
@@ -88,6 +89,15 @@ impl Hand {
     pub(crate) async fn choose(&mut self, asked: &str, person: &str) -> String {
         let reply = self.post(asked, &[("person", person)]).await;
         reply.next.unwrap_or_else(|| panic!("the provider says: {}", reply.text))
+    }
+
+    /// That of somebody who has signed in to Notes.
+    pub(crate) async fn signed_in(site: &Site, person: &str) -> Self {
+        let mut hand = Self::new();
+        let (asked, _) = hand.follow(&site.notes_url, &site.provider_url).await;
+        let back = hand.choose(&asked, person).await;
+        hand.follow(&back, "nowhere").await;
+        hand
     }
 
     /// What its cookies say that nobody else may know: how often it came in somewhere is no secret.

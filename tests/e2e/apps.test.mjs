@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { startChat } from './apps/chat.mjs';
 import { Idp } from './provider.mjs';
 import {
-  appsFolder, ask, binary, browser, configurationFor, eventually, freePort, isUp, jsonLines, run, sleep, start, stop,
+  appsFolder, ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, run, sleep, start, stop,
   temporaryFolder,
 } from './helpers.mjs';
 
@@ -24,6 +24,7 @@ const people = {
 
 const folder = temporaryFolder();
 const config = `${folder}/guestpass.yaml`;
+const guestpass = commandsOf(config);
 const ports = [];
 for (let number = 0; number < 5; number++) ports.push(await freePort());
 const [port, idpPort, hubPort, chatPort, synapsePort] = ports;
@@ -238,13 +239,6 @@ async function register(username) {
   const mac = createHmac('sha1', 'shared').update(said).digest('hex');
   const body = JSON.stringify({ nonce, username, password: 'a password', admin: true, mac });
   return JSON.parse((await ask(url, { method: 'POST', body })).text).access_token;
-}
-
-/** Runs a command of guestpass, which has to succeed. */
-async function guestpass(...args) {
-  const done = await run(binary, args, { GUESTPASS_CONFIG: config });
-  assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stdout}${done.stderr}`);
-  return done;
 }
 
 const rows = async (list) => jsonLines((await guestpass(list, '--json')).stdout);

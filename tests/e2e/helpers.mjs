@@ -72,6 +72,13 @@ export async function run(command, args, env = {}) {
   return { code, ...said };
 }
 
+/** Runs a command of guestpass by the configuration in a file; it has to succeed. */
+export const commandsOf = (config) => async (...args) => {
+  const done = await run(binary, args, { GUESTPASS_CONFIG: config });
+  assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stdout}${done.stderr}`);
+  return done;
+};
+
 /** The objects in a text that holds one a line. */
 export const jsonLines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
 
@@ -129,8 +136,11 @@ export const browser = () =>
     args: ['--disable-quic', '--disable-sync', '--disable-gpu', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
   });
 
-/** The beginning of a configuration of guestpass, for a provider called staff; what comes after `apps:` is the caller's. */
-export const configurationFor = ({ access, port, issuer, clientId }) => `
+/**
+ * The beginning of a configuration of guestpass, for a provider called staff, of which `more` may be said; what comes after
+ * `apps:` is the caller's.
+ */
+export const configurationFor = ({ access, port, issuer, clientId, more = 'scopes: [profile, email, groups]' }) => `
 url: ${access}
 listen: 127.0.0.1:${port}
 shutdown: { announce: 0s }
@@ -141,5 +151,5 @@ providers:
   staff:
     issuer: ${issuer}
     client: { id: ${clientId}, secret: "\${file:secrets/oidc}" }
-    scopes: [profile, email, groups]
+    ${more}
 apps:`;

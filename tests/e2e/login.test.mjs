@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, eventually, freePort, isUp, run, sleep, start, stop, temporaryFolder } from './helpers.mjs';
+import { ask, binary, browser, commandsOf, eventually, freePort, isUp, sleep, start, stop, temporaryFolder } from './helpers.mjs';
 
 const people = {
   erin: { name: 'Erin Employee', email: 'erin@example.com', email_verified: true, groups: ['employees'] },
@@ -15,6 +15,7 @@ const people = {
 };
 const folder = temporaryFolder();
 const config = `${folder}/guestpass.yaml`;
+const guestpass = commandsOf(config);
 const [port, staffPort, partnersPort, wikiPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
 const access = `http://access.localhost:${port}`;
 const wikiUrl = `http://wiki.localhost:${port}/`;
@@ -291,12 +292,6 @@ apps:
     access-tokens: { audience: ["${api}", "${api}?opaque"], scopes: [wiki.read] }
 policies: policies/
 `;
-
-/** Runs a command of guestpass, which has to succeed. */
-async function guestpass(...args) {
-  const done = await run(binary, args, { GUESTPASS_CONFIG: config });
-  assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stderr}`);
-}
 
 /** An access token for this API, as `program` gets it from the partners' provider. */
 async function tokenOf(program, resource, scope) {

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
 import {
-  ask, binary, browser, configurationFor, eventually, freePort, isUp, jsonLines, run, scimServer, sleep, start, stop,
+  ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, scimServer, sleep, start, stop,
   temporaryFolder,
 } from './helpers.mjs';
 
@@ -23,6 +23,7 @@ const people = {
 
 const folder = temporaryFolder();
 const config = `${folder}/guestpass.yaml`;
+const guestpass = commandsOf(config);
 const [port, idpPort, scimPort, wikiPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
 const access = `http://access.localhost:${port}`;
 const wikiUrl = `http://wiki.localhost:${port}/`;
@@ -252,13 +253,6 @@ function configuration() {
     accounts: { scim: "http://127.0.0.1:${scimPort}/v2", token: "\${file:secrets/wiki}" }
     headers: { X-Wiki-Email: email }
 `;
-}
-
-/** Runs a command of guestpass, which has to succeed. */
-async function guestpass(...args) {
-  const done = await run(binary, args, { GUESTPASS_CONFIG: config });
-  assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stderr}`);
-  return done;
 }
 
 const rows = async (list) => jsonLines((await guestpass(list, '--json')).stdout);

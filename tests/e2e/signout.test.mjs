@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, configurationFor, eventually, freePort, isUp, jsonLines, run, start, stop, temporaryFolder } from './helpers.mjs';
+import { ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, start, stop, temporaryFolder } from './helpers.mjs';
 
 const people = {
   erin: { name: 'Erin Employee', groups: ['employees'] },
@@ -16,6 +16,7 @@ const people = {
 };
 const folder = temporaryFolder();
 const config = `${folder}/guestpass.yaml`;
+const guestpass = commandsOf(config);
 const [port, idpPort, wikiPort, framePort] = [await freePort(), await freePort(), await freePort(), await freePort()];
 const access = `http://access.localhost:${port}`;
 const wikiUrl = `http://wiki.localhost:${port}/`;
@@ -119,13 +120,6 @@ roles:
 const configuration = `${configurationFor({ access, port, issuer: idp.issuer, clientId: 'guestpass' })}
   wiki: { title: Wiki, host: wiki.localhost, upstream: "http://127.0.0.1:${wikiPort}" }
 `;
-
-/** Runs a command of guestpass, which has to succeed. */
-async function guestpass(...args) {
-  const done = await run(binary, args, { GUESTPASS_CONFIG: config });
-  assert.equal(done.code, 0, `guestpass ${args.join(' ')}: ${done.stderr}`);
-  return done;
-}
 
 /** A page of a browser of their own in which somebody sees the wiki, and its cookies there. */
 async function signedIn(who) {

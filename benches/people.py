@@ -1,7 +1,8 @@
-"""Puts people into a store: people.py FILE COUNT [--host HOST] [--apps A,B] [--until MICROSECONDS] [--wanted].
+"""Puts people into a store: people.py FILE COUNT [--host HOST] [--apps A,B] [--until MICROSECONDS] [--wanted]
+[--group NAME].
 
 Each is one person who has signed in and holds a role in every app, which ends at --until; with an account in the target
-of every app, settled and open, or, if --wanted, yet to be made. With --host, each has one session there, whose cookie
+of every app, settled and open, or, if --wanted, yet to be made, in a group if one is named. With --host, each has one session there, whose cookie
 value is "t" and the person's number. Their part of the record cannot be read, as if they had been forgotten.
 """
 
@@ -22,6 +23,7 @@ options.add_argument("--host")
 options.add_argument("--apps", default="app")
 options.add_argument("--until", type=int, default=FAR)
 options.add_argument("--wanted", action="store_true")
+options.add_argument("--group", action="append", default=[])
 asked = options.parse_args()
 apps = asked.apps.split(",")
 
@@ -54,17 +56,17 @@ def person(number):
         "subject": f"00u{number:017}", "display_name": name, "email": email, "claims": "{}", "confirmed": 0,
     }
     for app in apps:
-        terms = {"role": "reader", "app": app, "groups": [], "attributes": {}, "ttl": None, "until": None}
+        terms = {"role": "reader", "app": app, "groups": asked.group, "attributes": {}, "ttl": None, "until": None}
         yield "grants", {
             "id": new_id(), "identity": identity, "role": "reader", "app": app, "terms": text(terms),
             "policy": "0" * 12, "first_granted": 0, "confirmed": 0, "until": asked.until,
             "because": text({"claim": "contract_end"}), "ended": 0,
         }
-        profile = {"user_name": email, "display_name": name, "email": email, "entitlements": [], "attributes": {}}
+        profile = {"user_name": email, "display_name": name, "email": email, "entitlements": asked.group, "attributes": {}}
         seen = {"is": "present", "native_id": f"{app}-{number}", "active": True, **profile}
         account = {
             "id": new_id(), "owner": user, "target": app, "external_id": f"external-{number}",
-            "origin": "created", "desired": text({"state": "active", **profile}), "given": "[]", "version": 1,
+            "origin": "created", "desired": text({"state": "active", **profile}), "given": text(asked.group), "version": 1,
         }
         settled = {"settled": 1, "open": 1, "seen": text(seen), "looked": FAR, "due": None}
         wanted = {"settled": 0, "open": 0, "seen": text({"is": "absent"}), "looked": None, "due": 0}

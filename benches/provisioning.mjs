@@ -14,6 +14,7 @@ import { HOST, SUB, Stage, bench } from './stage.mjs';
 const { values: wanted } = parseArgs({
   options: {
     accounts: { type: 'string', default: '5000' },
+    members: { type: 'string', default: '50000' },
     ends: { type: 'string', default: '20000' },
     start: { type: 'string', default: '1000000' },
     logins: { type: 'string', default: '200' },
@@ -24,6 +25,7 @@ const number = (name) => Number(wanted[name]);
 const figures = {};
 const bars = [
   ['scim_accounts_per_s', 200, (figure, bar) => figure >= bar],
+  ['large_group_accounts_per_s', 100, (figure, bar) => figure >= bar],
   ['limited_share', 0.95, (figure, bar) => figure >= bar],
   ['limited_429', 0, (figure, bar) => figure <= bar],
   ['requests_after_deadline', 0, (figure, bar) => figure <= bar],
@@ -82,6 +84,19 @@ async function unlimited(stage) {
   const { created, twice } = await fake.told();
   if (created !== count || twice) throw new Error(`${created} created for ${count} people, ${twice} of them twice`);
   figures.scim_accounts_per_s = count / took;
+  await stop(child);
+  await fake.stop();
+}
+
+/** The same into a group that tens of thousands are in. */
+async function grouped(stage) {
+  const fake = await target('target-grouped', ['--members', number('members')]);
+  const count = number('accounts');
+  const { child, began } = await peopled('provision-grouped', stage, {
+    accounts: fake.accounts, people: () => [count, '--wanted', '--group', 'readers'],
+  });
+  await reaches(count, async () => (await fake.told()).joined);
+  figures.large_group_accounts_per_s = count / ((Date.now() - began) / 1000);
   await stop(child);
   await fake.stop();
 }
@@ -182,7 +197,7 @@ async function firstLogins() {
   await fake.stop();
 }
 
-const parts = { unlimited, limited, ends, start: startUp, logins: firstLogins };
+const parts = { unlimited, grouped, limited, ends, start: startUp, logins: firstLogins };
 const stage = await Stage.open();
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.only && !wanted.only.includes(name)) continue;

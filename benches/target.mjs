@@ -1,20 +1,22 @@
-// A SCIM server that is as fast as one can be in memory: target.mjs PORT [--latency MS] [--limit COUNT --window MS]. A fake
-// for measuring alone: it knows users, no groups. GET /told says what it was asked; POST /forget begins anew.
+// A SCIM server that is as fast as one can be in memory: target.mjs PORT [--latency MS] [--limit COUNT --window MS]
+// [--members COUNT]. A fake for measuring alone: it knows users, and one group, which so many others are in. GET /told says
+// what it was asked; POST /forget begins anew.
 
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { latency: { type: 'string' }, limit: { type: 'string' }, window: { type: 'string' } },
+  options: Object.fromEntries(['latency', 'limit', 'window', 'members'].map((name) => [name, { type: 'string' }])),
 });
 const [port] = positionals;
 const [latency, limit, span] = [Number(values.latency ?? 0), Number(values.limit ?? 0), Number(values.window ?? 10_000)];
 
-let users, byExternalId, told;
+let users, byExternalId, members, told;
 const forget = () => {
   [users, byExternalId] = [new Map(), new Map()];
-  told = { requests: 0, refused: 0, created: 0, disabled: 0, twice: 0, lastDisable: 0, windows: {} };
+  members = new Set(Array.from({ length: Number(values.members ?? 0) }, (_, number) => `before-${number}`));
+  told = { requests: 0, refused: 0, created: 0, joined: 0, disabled: 0, twice: 0, lastDisable: 0, windows: {} };
 };
 forget();
 
@@ -36,14 +38,29 @@ function add(user) {
 
 const list = (found) => [200, { totalResults: found.length, Resources: found }];
 
+/** The group as it is asked for (RFC 7644, section 3.9). */
+const group = ({ searchParams }) => ({
+  id: 'group-1', displayName: 'readers',
+  ...(searchParams.get('excludedAttributes') !== 'members' && { members: [...members].map((value) => ({ value, type: 'User' })) }),
+});
+
+const shown = (user) => ({ ...user, groups: members.has(user.id) ? [{ value: 'group-1', display: 'readers' }] : [] });
+
+function change(url, { Operations }) {
+  for (const { value } of Operations) for (const one of value) members.add(one.value);
+  told.joined += 1;
+  return [200, group(url)];
+}
+
 function serve(method, url, body) {
   const [, kind, id] = url.pathname.match(/^\/scim\/v2\/(\w+)(?:\/(.+))?$/) ?? [];
+  if (kind === 'Groups') return method === 'PATCH' ? change(url, body) : id ? [200, group(url)] : list([group(url)]);
   if (kind !== 'Users') return [404, { status: '404' }];
   if (method === 'GET' && !id) {
     const [, attribute, value] = url.searchParams.get('filter').match(/^(\w+) eq (.*)$/);
     const same = (user) => user[attribute] === JSON.parse(value);
-    if (attribute === 'externalId') return list([byExternalId.get(JSON.parse(value))].filter(Boolean));
-    return list([...users.values()].filter(same));
+    if (attribute === 'externalId') return list([byExternalId.get(JSON.parse(value))].filter(Boolean).map(shown));
+    return list([...users.values()].filter(same).map(shown));
   }
   if (method === 'POST') {
     if (byExternalId.has(body.externalId)) told.twice += 1;
@@ -59,7 +76,7 @@ function serve(method, url, body) {
       told.lastDisable = Date.now();
     }
   }
-  return [200, user];
+  return [200, shown(user)];
 }
 
 /** What is left of the window, once this request is counted. */

@@ -31,6 +31,22 @@ struct Query {
     filter: Option<String>,
     start_index: Option<i64>,
     count: Option<i64>,
+    #[serde(flatten)]
+    shape: Shape,
+}
+
+/// What an answer is to leave out (RFC 7644, section 3.9).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shape {
+    excluded_attributes: Option<String>,
+}
+
+impl Shape {
+    fn has(&self, attribute: &str) -> bool {
+        let excluded = self.excluded_attributes.iter().flat_map(|names| names.split(','));
+        !excluded.into_iter().any(|name| name.trim().eq_ignore_ascii_case(attribute))
+    }
 }
 
 /// The endpoint, to be nested; nothing of it answers without the token.

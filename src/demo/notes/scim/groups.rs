@@ -3,7 +3,7 @@
 use super::filter::{Equals, unsupported};
 use super::patch::Patch;
 use super::refusal::Refusal;
-use super::{Query, listed, read as parse, resource};
+use super::{Query, Shape, listed, read as parse, resource};
 use crate::demo::notes::Notes;
 use crate::demo::notes::store::{Group, Member};
 use axum::body::Bytes;
@@ -34,26 +34,35 @@ pub(super) async fn list(
     };
     let mut found = Vec::new();
     for group in notes.store().groups(name).await? {
-        found.push(shown(&notes, group).await?);
+        found.push(shown(&notes, group, &query.shape).await?);
     }
     Ok(listed(found, &query))
 }
 
-pub(super) async fn create(State(notes): State<Notes>, body: Bytes) -> Result<Response, Refusal> {
+pub(super) async fn create(
+    State(notes): State<Notes>,
+    extract::Query(shape): extract::Query<Shape>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
     let Sent { display_name, external_id, members } = parse(&body)?;
     let members: Vec<Member> = ids(&members)?.into_iter().map(Member::Add).collect();
     let group = notes.store().create_group(&display_name, external_id.as_deref(), &members).await?;
-    Ok(resource(StatusCode::CREATED, &shown(&notes, group).await?))
+    Ok(resource(StatusCode::CREATED, &shown(&notes, group, &shape).await?))
 }
 
-pub(super) async fn read(State(notes): State<Notes>, Path(id): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn read(
+    State(notes): State<Notes>,
+    Path(id): Path<String>,
+    extract::Query(shape): extract::Query<Shape>,
+) -> Result<Response, Refusal> {
     let group = notes.store().group(&id).await?.ok_or(Refusal::NotFound)?;
-    Ok(resource(StatusCode::OK, &shown(&notes, group).await?))
+    Ok(resource(StatusCode::OK, &shown(&notes, group, &shape).await?))
 }
 
 pub(super) async fn patch(
     State(notes): State<Notes>,
     Path(id): Path<String>,
+    shape: extract::Query<Shape>,
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let (name, members) = changes(&parse(&body)?)?;
@@ -61,7 +70,7 @@ pub(super) async fn patch(
         return Err(Refusal::NotFound);
     }
     notes.store().change_group(&id, name.as_deref(), &members).await?;
-    read(State(notes), Path(id)).await
+    read(State(notes), Path(id), shape).await
 }
 
 pub(super) async fn delete(
@@ -117,22 +126,22 @@ fn ids(members: &Value) -> Result<Vec<String>, Refusal> {
     .ok_or_else(|| Refusal::value("a member is an object with a value"))
 }
 
-async fn shown(notes: &Notes, group: Group) -> Result<Value, Refusal> {
+async fn shown(notes: &Notes, group: Group, shape: &Shape) -> Result<Value, Refusal> {
     let base = &notes.0.settings.scim_url;
-    let members = notes.store().members(&group.id).await?.into_iter().map(|(id, name)| {
-        json!({ "value": id, "display": name, "type": "User", "$ref": format!("{base}/Users/{id}") })
-    });
     let mut shown = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
         "id": group.id,
         "displayName": group.display_name,
-        "members": members.collect::<Value>(),
         "meta": {
             "resourceType": "Group",
             "created": group.created,
             "location": format!("{base}/Groups/{}", group.id),
         },
     });
+    if shape.has("members") {
+        let member = |(id, name): (String, String)| json!({ "value": id, "display": name, "type": "User", "$ref": format!("{base}/Users/{id}") });
+        shown["members"] = notes.store().members(&group.id).await?.into_iter().map(member).collect();
+    }
     if let Some(id) = group.external_id {
         shown["externalId"] = id.into();
     }

@@ -121,6 +121,13 @@ async fn a_group_shows_on_its_members() {
     let found =
         stand.scim(Method::GET, "/Groups?filter=displayName%20eq%20%22readers%22", Value::Null).await.1;
     assert_eq!(found["Resources"][0]["id"], group["id"]);
+    assert_eq!(found["Resources"][0]["members"][0]["value"], carla);
+    for without in [path.clone(), "/Groups".to_owned()] {
+        let path = format!("{without}?excludedAttributes=externalId,%20Members");
+        let found = stand.scim(Method::GET, &path, Value::Null).await.1;
+        let group = found.pointer("/Resources/0").unwrap_or(&found);
+        assert_eq!((&group["displayName"], group.get("members")), (&json!("readers"), None), "{path}");
+    }
     for _ in 0..2 {
         let (status, group) =
             patch(json!({ "op": "remove", "path": format!("members[value eq \"{carla}\"]") })).await;

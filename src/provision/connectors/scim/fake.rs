@@ -41,6 +41,10 @@ pub(super) struct State {
     pub(super) tells_groups: bool,
     /// Members of `groups` on a user have no `display`.
     pub(super) nameless_groups: bool,
+    /// A list of groups never shows their members.
+    pub(super) lists_no_members: bool,
+    /// How often members of a group were shown.
+    pub(super) members_shown: usize,
     /// PATCH answers 204.
     pub(super) terse: bool,
     /// `active` is a string.
@@ -151,7 +155,24 @@ impl State {
         let path: Vec<String> =
             head.uri.path().trim_start_matches("/scim/v2/").split('/').map(decoded).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        match (head.method.as_str(), path.as_slice()) {
+        let (status, mut answer) = self.act(head, &path, body);
+        let lists = head.method == Method::GET && path.len() == 1 && self.lists_no_members;
+        let hidden = lists || head.uri.query().unwrap_or_default().contains("excludedAttributes=members");
+        let resources = match answer.get_mut("Resources") {
+            Some(Value::Array(all)) => all.as_mut_slice(),
+            _ => std::slice::from_mut(&mut answer),
+        };
+        for resource in resources.iter_mut().filter_map(Value::as_object_mut) {
+            if hidden {
+                resource.remove("members");
+            }
+            self.members_shown += usize::from(resource.contains_key("members"));
+        }
+        (status, answer)
+    }
+
+    fn act(&mut self, head: &Parts, path: &[&str], body: Value) -> Answer {
+        match (head.method.as_str(), path) {
             ("GET", ["ServiceProviderConfig"]) => match &self.config {
                 Some(config) => (200, config.clone()),
                 None => error(404, "", "no such endpoint"),

@@ -40,23 +40,38 @@ impl Scim {
         }
         let mut groups = BTreeSet::new();
         for name in ours() {
-            let Some(group) = self.search("Groups", "displayName", name).await? else { continue };
-            if let (None, Membership::Asked, Some(group)) = (told, manner.membership, wire::id(&group)) {
-                let filter = format!("id eq {} and members eq {}", wire::quoted(&group), wire::quoted(id));
-                if self.server.has("Groups", &filter).await? {
-                    groups.insert(name.to_owned());
-                }
-                continue;
-            }
-            let (members, member) = match told {
-                Some(told) => (told, wire::id(&group)),
-                None => (wire::list(&group, "members").unwrap_or_default(), Some(id.to_owned())),
+            let Some(group) = self.group(name).await? else { continue };
+            let is_member = match told {
+                Some(told) => told.iter().any(|one| wire::is_entry(one, &group)),
+                None => self.has_member(&group, id, manner.membership).await?,
             };
-            if members.iter().any(|entry| wire::text(entry, "value") == member.as_deref()) {
+            if is_member {
                 groups.insert(name.to_owned());
             }
         }
         Ok(groups)
+    }
+
+    /// The id of the group of this name, if there is one.
+    async fn group(&self, name: &str) -> Result<Option<String>, Fault> {
+        match self.search("Groups", "displayName", name).await? {
+            Some(group) => wire::id(&group).map(Some).ok_or_else(|| without_id(name)),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the group says that the user is in it.
+    async fn has_member(&self, group: &str, id: &str, membership: Membership) -> Result<bool, Fault> {
+        if membership == Membership::Asked {
+            let filter = format!("id eq {} and members eq {}", wire::quoted(group), wire::quoted(id));
+            return self.server.has("Groups", &filter).await;
+        }
+        let reply = self.server.get(&["Groups", group]).await?;
+        if reply.status == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        let group = server::resource(reply)?;
+        Ok(wire::list(&group, "members").unwrap_or_default().iter().any(|one| wire::is_entry(one, id)))
     }
 
     /// Adds the account to the group, which is created if there is none of that name.
@@ -76,8 +91,7 @@ impl Scim {
         if !self.server.known().groups {
             return Ok(());
         }
-        let group = self.search("Groups", "displayName", name).await?;
-        let Some(group) = group.as_ref().and_then(wire::id) else { return Ok(()) };
+        let Some(group) = self.group(name).await? else { return Ok(()) };
         let reply = self.server.edit("Groups", &group, &[Edit::Remove("members", id.to_owned())]).await?;
         if reply.status == StatusCode::NOT_FOUND || server::says(&reply, "noTarget") {
             Ok(())
@@ -88,13 +102,14 @@ impl Scim {
 
     async fn group_to_join(&self, name: &str) -> Result<String, Fault> {
         let _one_at_a_time = self.creating_group.lock().await;
-        let found = match self.search("Groups", "displayName", name).await? {
-            Some(group) => Some(group),
-            None => self.server.post(&["Groups"], &wire::group(name)).await?.done()?,
-        };
-        found
-            .as_ref()
-            .and_then(wire::id)
-            .ok_or_else(|| Fault::transient(format!("group \"{name}\" has no id yet")))
+        if let Some(group) = self.group(name).await? {
+            return Ok(group);
+        }
+        let made = self.server.post(&["Groups"], &wire::group(name)).await?.done()?;
+        made.as_ref().and_then(wire::id).ok_or_else(|| without_id(name))
     }
+}
+
+fn without_id(group: &str) -> Fault {
+    Fault::transient(format!("group \"{group}\" has no id yet"))
 }

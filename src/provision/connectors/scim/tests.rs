@@ -60,6 +60,7 @@ async fn live(as_server: fn(&mut State)) {
 async fn an_account_lives_on_servers_of_every_kind() {
     live(|_| {}).await;
     live(|state| state.tells_groups = true).await;
+    live(|state| state.lists_no_members = true).await;
     live(|state| (state.tells_groups, state.nameless_groups) = (true, true)).await;
     live(|state| (state.terse, state.wordy) = (true, true)).await;
 }
@@ -205,6 +206,25 @@ async fn a_server_that_is_not_there_has_done_nothing() {
     let scim = Scim::new(&settings, Pace::default()).unwrap();
     let fault = scim.apply(&key(), &Step::Create(profile(&[], &[]))).await;
     assert!(matches!(fault, Err(Fault::Transient { .. })), "{fault:?}");
+}
+
+#[tokio::test]
+async fn nobody_reads_who_else_is_in_a_group_without_need() {
+    let fake = Fake::start().await;
+    fake.state().tells_groups = true;
+    fake.state()
+        .groups
+        .push(json!({ "id": "9", "displayName": "readers", "members": [{ "value": "id/0" }] }));
+    let scim = fake.client();
+    for (given, taken) in [(&["readers"][..], &[][..]), (&[], &["readers"])] {
+        for nameless in [false, true] {
+            fake.state().nameless_groups = nameless;
+            settle(&scim, &key(), &Desired::Active(profile(given, taken))).await;
+        }
+    }
+    let state = fake.state();
+    assert_eq!(state.groups[0]["members"], json!([{ "value": "id/0" }]));
+    assert_eq!(state.members_shown, 0);
 }
 
 #[tokio::test]

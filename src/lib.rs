@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod names;
 pub mod page;
 pub mod percent;
+pub mod reach;
 pub mod seal;
 pub mod size;
 pub mod socket;

@@ -18,6 +18,7 @@ use crate::loopback::is_here;
 use crate::names::{AppName, ProviderName, RoleName, TargetName};
 use crate::policy::{Known, Policy};
 use crate::provision::connectors;
+use crate::reach::leads_out;
 use crate::seal::Sealer;
 use crate::span::Span;
 use crate::store::{NoPlace, Place};
@@ -126,6 +127,10 @@ pub(super) fn check_url(url: &Url, path: &[&str], tell: &mut Tell<'_>) {
     }
     if !url.username().is_empty() || url.password().is_some() {
         tell.hint(path, "an address holds no name or password", "there is a setting for each");
+    }
+    if leads_out(url) {
+        let hint = "there a machine gets its own credentials, and nobody is whom we ask";
+        tell.hint(path, format!("\"{url}\" is link-local"), hint);
     }
 }
 

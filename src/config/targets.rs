@@ -7,12 +7,9 @@ use super::tell::Tell;
 use crate::document::{Segment, closest};
 use crate::names::TargetName;
 use crate::provision::connectors::{COMMON, Facts, KINDS, Settings};
-use crate::provision::reach::is_out_of_bounds;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::Path;
-use url::Host;
 
 /// The targets below `targets:`.
 pub(super) fn named(
@@ -81,15 +78,6 @@ pub(super) fn read(at: &[&str], folder: &Path, files: &mut Files, tell: &mut Tel
     let Facts { addresses, secrets } = settings.facts();
     for (below, url) in addresses {
         check_url(url, &[at, below].concat(), tell);
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
-            _ => None,
-        };
-        if address.is_some_and(is_out_of_bounds) {
-            let hint = "there a machine gets its own credentials, and no target can be";
-            tell.hint(&[at, below].concat(), format!("\"{url}\" is link-local"), hint);
-        }
     }
     for (below, secret) in secrets {
         if is_placeholder(secret) {

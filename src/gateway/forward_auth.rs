@@ -31,6 +31,11 @@ fn is_asked(uri: &Uri) -> bool {
     uri.path().strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether the proxy takes no answer but 2xx, 401 and 403.
+fn wants_status(asked: &Uri) -> bool {
+    asked.path() == PATH && asked.query() == Some("answer=status")
+}
+
 /// The request that another proxy asks about.
 struct Question {
     method: Method,
@@ -38,7 +43,7 @@ struct Question {
     name: String,
     port: Option<u16>,
     host: HeaderValue,
-    /// Whether the proxy takes no answer but 2xx, 401 and 403.
+    /// As [`wants_status`] says.
     status_only: bool,
 }
 
@@ -60,13 +65,17 @@ impl Question {
         if !target.starts_with('/') || matches!(method, Method::CONNECT | Method::TRACE) {
             return Err(BadRequest::Target);
         }
+        // What follows is no part of a target. We would judge without it, and the proxy would carry it to the app.
+        if target.contains('#') {
+            return Err(BadRequest::Path);
+        }
         Ok(Self {
             method,
             uri: target.parse().map_err(|_| BadRequest::Path)?,
             name: name.into_owned(),
             port,
             host: sent,
-            status_only: below == "?answer=status",
+            status_only: wants_status(request.uri()),
         })
     }
 }
@@ -91,14 +100,14 @@ impl Gate {
         if !peer.trusted || !is_asked(request.uri()) {
             return asking.about(request.uri()).answer(answer::not_asked());
         }
-        let question = match Question::read(&request) {
-            Ok(question) => question,
-            Err(error) => return self.turn_away(&asking.about(request.uri()), answer::bad_request(error)),
+        let mut response = match Question::read(&request) {
+            Ok(question) => {
+                let reader = Reader::of(&question.method, request.headers());
+                self.consider(peer, &Asking { reader, ..asking }, &question, request.headers()).await
+            }
+            Err(error) => self.turn_away(&asking.about(request.uri()), answer::bad_request(error)),
         };
-        let reader = Reader::of(&question.method, request.headers());
-        let mut response =
-            self.consider(peer, &Asking { reader, ..asking }, &question, request.headers()).await;
-        if question.status_only
+        if wants_status(request.uri())
             && !response.status().is_success()
             && response.status() != StatusCode::UNAUTHORIZED
         {

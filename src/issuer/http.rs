@@ -1,6 +1,6 @@
 //! How we ask a provider: replies up to a size, within a time, and no redirects.
 
-use crate::loopback::Resolver;
+use crate::reach::{Resolver, leads_out};
 use crate::trace;
 use http::header::{CONTENT_TYPE, DATE};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode};
@@ -31,6 +31,8 @@ pub(super) struct Reply {
 pub(super) enum SendError {
     #[error(transparent)]
     Http(#[from] reqwest::Error),
+    #[error("{0} is link-local, where no provider is")]
+    OutOfBounds(Url),
     #[error("the reply is larger than {LARGEST_REPLY} bytes")]
     TooLarge,
     #[error("{0} answers {1}")]
@@ -79,7 +81,12 @@ impl Http {
 
 /// Sends `request` and reads the reply.
 pub(super) async fn send(request: RequestBuilder) -> Result<Reply, SendError> {
-    let mut reply = trace::send(request).await?;
+    let (client, request) = request.build_split();
+    let request = request?;
+    if leads_out(request.url()) {
+        return Err(SendError::OutOfBounds(request.url().clone()));
+    }
+    let mut reply = trace::send(RequestBuilder::from_parts(client, request)).await?;
     let mut body = Vec::new();
     while let Some(chunk) = reply.chunk().await? {
         if body.len() + chunk.len() > LARGEST_REPLY {

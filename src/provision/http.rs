@@ -2,9 +2,9 @@
 
 use super::connector::{Fault, Refusal, RetryAfter, words};
 use super::pace::{Pace, Told};
-use super::reach::Resolver;
 use super::tokens::Tokens;
 use crate::causes::Causes;
+use crate::reach::Resolver;
 use crate::trace;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -15,7 +15,6 @@ mod link;
 mod model;
 pub mod pace;
 pub mod probe;
-pub mod reach;
 pub mod retry;
 pub mod target;
 mod tokens;

@@ -66,6 +66,11 @@ async fn the_app_is_told_by_us_alone() {
             format!("cookie: guestpass={token}; guestpass=2; a=1; __Host-guestpass=3; guestpass-nonce=4\r\n");
         let (status, text) = carried.raw("GET /page", &many).await;
         assert!(status == 200 && !text.contains(&token) && !text.contains("guestpass="), "{text}");
+        // Nor can a client have the word taken off on the way (RFC 9110, section 7.6.1).
+        let takes_off =
+            format!("cookie: guestpass={token}\r\nconnection: guestpass-assertion, x-request-id\r\n");
+        let (status, text) = carried.raw("GET /page", &takes_off).await;
+        assert!(status == 400 || text.contains("ey"), "{status} {text}");
         let (status, text) = carried.raw("GET /public", "guestpass-assertion: forged\r\n").await;
         assert!(status == 200 && !text.contains("forged"), "{text}");
     })
@@ -116,6 +121,8 @@ async fn no_spelling_of_a_path_and_no_other_host_leads_past_the_rule() {
             "/.guestpass/../staff",
             "/.guestpass/auth/../../staff",
             "/staff?x-forwarded-uri=/public",
+            "/public#/../staff",
+            "/public#",
         ] {
             let forged =
                 "x-forwarded-uri: /public\r\nx-forwarded-method: OPTIONS\r\nx-original-url: /public\r\n";

@@ -78,6 +78,7 @@ async fn nobody_is_sent_to_a_provider_that_is_not_the_one_that_is_configured() {
         ("discovery-issuer-mismatch", metadata(|of| of["issuer"] = "https://evil.example".into())),
         ("no issuer", metadata(|of| of["issuer"] = "".into())),
         ("no key set", metadata(|of| of["jwks_uri"] = "http://login.localhost:1/nowhere".into())),
+        ("link-local", metadata(|of| of["jwks_uri"] = "http://169.254.169.254/latest/meta-data".into())),
         ("no token endpoint", metadata(|of| of["token_endpoint"] = json!(null))),
     ] {
         stage.provider.plays(play);

@@ -99,7 +99,11 @@ impl App {
 
         let apps = watch::Sender::new(config.app_targets.clone());
         let lifecycle = Lifecycle::new(store.clone(), rules, oidc::own_host(&config.url), clock.clone());
-        tasks.spawn(store.clone().hear(config.recheck, stop.clone()));
+        tasks.spawn(store.clone().hear(
+            config.recheck,
+            condition::delays(&metrics, clock.clone()),
+            stop.clone(),
+        ));
         tasks.spawn(store.clone().follow_signing_keys(stop.clone()));
         tasks.spawn(lifecycle::count_uses(lifecycle.clone(), stop.clone()));
 
@@ -188,7 +192,8 @@ impl App {
             clock,
             drain: drain.clone(),
         })?;
-        expiry::tell(&metrics, config.tls.iter().chain(&admin_tls).cloned().collect());
+        let shown = config.tls.iter().chain(&admin_tls).cloned().collect();
+        expiry::tell(&metrics, shown, asked.subscribe(), config.upstreams.clone());
         traffic::tell(&metrics, &gateway, &config.upstreams, &tallies);
         let reload = Reload {
             standing,

@@ -6,6 +6,7 @@
 
 // In the walls: anyone may use them, they use no one.
 pub mod causes;
+pub mod certificate;
 pub mod clock;
 pub mod document;
 pub mod host;

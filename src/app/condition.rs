@@ -5,6 +5,8 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::provision::Targets;
 use crate::provision::target::Condition;
+use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::watch;
 
 /// Tells how targets are doing from now on.
@@ -35,6 +37,15 @@ pub(super) fn tell(metrics: &Metrics, targets: &watch::Receiver<Targets>, clock:
         });
         all.collect()
     });
+}
+
+/// Notes, for whoever hears from another replica of a change that was decided at a moment, how long ago that was.
+pub(super) fn delays(metrics: &Metrics, clock: Clock) -> impl Fn(Timestamp) + Send + Sync + use<> {
+    let delays = Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]);
+    let help = "How long it took until what another replica changed, or took away, was known here";
+    metrics.register("revocation_delay_seconds", help, delays.clone());
+    // Where the clocks of the two differ, it may seem to be yet to come.
+    move |decided| delays.observe(clock.now().duration_since(decided).as_secs_f64().max(0.0))
 }
 
 /// Tells how providers are doing from now on.

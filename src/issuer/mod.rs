@@ -29,10 +29,12 @@ pub use transmitter::{NotReceived, Poll, Polled, Problem, Transmitter};
 
 use self::http::Http;
 use crate::causes::Causes;
+use crate::certificate::ends_of;
 use crate::clock::Clock;
 use crate::identity::{Claims, Expected, KeySet, Occasion, Unverified};
 use crate::names::ProviderName;
 use credential::Credential;
+use jiff::Timestamp;
 use known::{Known, Published, Source};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -132,6 +134,16 @@ impl Issuer {
             renewed.goes_on_from(before);
         }
         Ok(renewed)
+    }
+
+    /// When the certificate ends that it knows us by, if any.
+    pub fn certificate_ends(&self) -> Option<Timestamp> {
+        self.settings.client.certificate.as_ref().and_then(|pem| ends_of(pem.as_bytes()))
+    }
+
+    /// When the secret or the key ends that it knows us by, if that was said: as the day begins, by UTC.
+    pub fn secret_ends(&self) -> Option<Timestamp> {
+        self.settings.client.ends()
     }
 
     /// The provider's name.

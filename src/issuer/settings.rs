@@ -4,6 +4,9 @@ use super::access_tokens::AccessTokens;
 use super::credential::Credential;
 use crate::identity::{Algorithm, GroupsSettings};
 use crate::span::Span;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use reqwest::Certificate;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -75,11 +78,21 @@ pub struct ClientSettings {
     pub key_id: Option<String>,
     /// The certificate of that key: PEM.
     pub certificate: Option<String>,
+    /// The day on which the secret or the key ends at the provider, as its administrator was told: `2027-03-01`.
+    #[schemars(with = "Option<String>")]
+    pub expires: Option<Date>,
     /// How we prove who we are, where what is given leaves it open.
     pub method: Option<Method>,
     /// For whom what that key signs is.
     #[serde(default)]
     pub audience: Audience,
+}
+
+impl ClientSettings {
+    /// When the secret or the key ends, if that is said: as the day begins, by UTC.
+    pub fn ends(&self) -> Option<Timestamp> {
+        Some(self.expires?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    }
 }
 
 /// A transmitter of signals (OpenID Shared Signals 1.0), and our stream there.

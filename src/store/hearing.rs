@@ -5,7 +5,9 @@
 
 use super::dialect::Dialect;
 use super::{Error, Store};
+use crate::clock::from_micros;
 use crate::names::UserId;
+use jiff::Timestamp;
 use sqlx::postgres::{PgListener, PgNotification};
 use sqlx::{Any, Executor, query};
 use std::sync::atomic::Ordering;
@@ -23,11 +25,15 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// How long to wait before connecting anew.
 const REST: Duration = Duration::from_secs(1);
 
-/// Tells other replicas, once it is committed, that something about these people was.
+/// What stands before the moment at which something was decided, in microseconds.
+const SINCE: &str = "since:";
+
+/// Tells other replicas, once it is committed, that something about these people was, and when it was decided, where that counts.
 pub(super) async fn tell(
     store: &Store,
     connection: &mut <Any as sqlx::Database>::Connection,
     users: &[UserId],
+    since: Option<Timestamp>,
 ) -> Result<(), Error> {
     if store.0.dialect == Dialect::Sqlite {
         return Ok(());
@@ -36,6 +42,7 @@ pub(super) async fn tell(
     for users in users.chunks(MOST).chain(users.is_empty().then_some(users)) {
         let mut words = format!("{} {}", store.0.instance.id, store.0.replica);
         users.iter().for_each(|user| words.push_str(&format!(" {user}")));
+        since.iter().for_each(|since| words.push_str(&format!(" {SINCE}{}", since.as_microsecond())));
         query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(words).execute(&mut *connection).await?;
     }
     Ok(())
@@ -43,14 +50,19 @@ pub(super) async fn tell(
 
 impl Store {
     /// Hears what other replicas commit, until `stop`. While it cannot, nothing in memory is believed for longer than
-    /// `recheck`.
-    pub async fn hear(self, recheck: Duration, stop: CancellationToken) {
+    /// `recheck`. Of each that is heard, `note` is told when it was decided.
+    pub async fn hear(
+        self,
+        recheck: Duration,
+        note: impl Fn(Timestamp) + Send + Sync,
+        stop: CancellationToken,
+    ) {
         if self.0.dialect == Dialect::Postgres {
-            let _ = stop.run_until_cancelled(self.hear_for_ever(recheck)).await;
+            let _ = stop.run_until_cancelled(self.hear_for_ever(recheck, &note)).await;
         }
     }
 
-    async fn hear_for_ever(&self, recheck: Duration) {
+    async fn hear_for_ever(&self, recheck: Duration, note: &(impl Fn(Timestamp) + Send + Sync)) {
         let mut heard_until = Instant::now();
         loop {
             let lost = match timeout(ANSWER, self.listen()).await {
@@ -60,7 +72,7 @@ impl Store {
                     }
                     // What was said in between was missed.
                     self.forget();
-                    self.attend(&mut listener, &mut heard_until).await
+                    self.attend(&mut listener, &mut heard_until, note).await
                 }
                 Ok(Err(error)) => error,
                 Err(_) => no_answer(),
@@ -86,11 +98,16 @@ impl Store {
     }
 
     /// Acts on what is said, until the connection is lost.
-    async fn attend(&self, listener: &mut PgListener, heard_until: &mut Instant) -> sqlx::Error {
+    async fn attend(
+        &self,
+        listener: &mut PgListener,
+        heard_until: &mut Instant,
+        note: &(impl Fn(Timestamp) + Send + Sync),
+    ) -> sqlx::Error {
         loop {
             *heard_until = Instant::now();
             match timeout(SILENCE, listener.try_recv()).await {
-                Ok(Ok(Some(said))) => self.heard(&said),
+                Ok(Ok(Some(said))) => self.heard(&said, note),
                 Ok(Ok(None)) => return no_answer(),
                 Ok(Err(error)) => return error,
                 Err(_) => match timeout(ANSWER, listener.execute("SELECT 1")).await {
@@ -102,13 +119,16 @@ impl Store {
         }
     }
 
-    fn heard(&self, said: &PgNotification) {
+    fn heard(&self, said: &PgNotification, note: &impl Fn(Timestamp)) {
         let mut words = said.payload().split(' ');
         let from = (words.next(), words.next());
         if from.0 == Some(&self.0.instance.id) && from.1 != Some(&self.0.replica) {
-            let users: Vec<UserId> = words.filter_map(|user| user.parse().ok()).collect();
+            // What neither is one nor says when is for replicas of another version.
+            let since = |word: &str| word.strip_prefix(SINCE)?.parse().ok().map(from_micros);
+            let users: Vec<UserId> = words.clone().filter_map(|user| user.parse().ok()).collect();
             self.0.cache.evict(&users);
             self.ring();
+            words.filter_map(since).for_each(note);
         }
     }
 
@@ -121,7 +141,7 @@ impl Store {
     /// Rings the bell, in every replica.
     pub(super) async fn ring_all(&self) -> Result<(), Error> {
         if self.0.dialect == Dialect::Postgres {
-            tell(self, &mut *self.0.writer.acquire().await?, &[]).await?;
+            tell(self, &mut *self.0.writer.acquire().await?, &[], None).await?;
         }
         self.ring();
         Ok(())

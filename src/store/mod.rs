@@ -354,7 +354,7 @@ impl Tx {
     /// request that comes after, in this process; other replicas hear of it.
     pub async fn commit(mut self, entry: &Entry) -> Result<(), Error> {
         audit::insert(&mut self, entry).await?;
-        hearing::tell(&self.store, &mut self.inner, &self.touched).await?;
+        hearing::tell(&self.store, &mut self.inner, &self.touched, Some(self.now)).await?;
         // In a task of its own: whoever waits may go away, and what is committed must be heard of all the same.
         let finish = tokio::spawn(async move {
             let done = self.inner.commit().await;

@@ -268,6 +268,23 @@ async fn certificates_that_end_or_are_for_others_are_found() {
 }
 
 #[tokio::test]
+async fn secrets_that_end_soon_are_found() {
+    let patient = Patient::new().await;
+    let text = std::fs::read_to_string(patient.site.config()).unwrap();
+    for (days, expected) in
+        [(90, None), (10, Some(("warning", "ends on"))), (-1, Some(("wrong", "ended on")))]
+    {
+        let day = patient.clock.now() + SignedDuration::from_hours(24 * days);
+        let client = format!("client: {{ expires: {},", day.strftime("%F"));
+        patient.site.write("guestpass.yaml", &text.replacen("client: {", &client, 1));
+        match expected {
+            None => patient.is_well("secret").await,
+            Some((state, word)) => patient.has("secret", state, word).await,
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_check_finds_it_finds_first() {
     let patient = Patient::new().await;
     patient.site.change("guestpass.yaml", "url: http", "uri: http");

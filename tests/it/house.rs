@@ -10,6 +10,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
         "the walls",
         &[
             "causes",
+            "certificate",
             "clock",
             "document",
             "host",
@@ -18,6 +19,7 @@ const FLOORS: [(&str, &[&str]); 6] = [
             "names",
             "page",
             "percent",
+            "reach",
             "seal",
             "size",
             "socket",

@@ -1,6 +1,6 @@
 //! The door for machines that watch over us, and that people do not find it.
 
-use crate::harness::{ADA, CARLA, Deed, Hand, House, Mood, Process, Site, soon};
+use crate::harness::{ADA, Authority, CARLA, Deed, Hand, House, Mood, Process, Site, soon};
 use guestpass::clock::Clock;
 use http::StatusCode;
 use std::os::unix::fs::PermissionsExt;
@@ -111,6 +111,33 @@ async fn what_waits_who_is_away_and_what_ends_is_told() {
     house.operator().orders("/tokens", words).await;
     let ends = house.counted(r#"guestpass_token_expires_timestamp_seconds{token="ci"}"#).await;
     assert_eq!(ends, Some(until.as_second() as f64));
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn the_ends_of_what_providers_and_apps_know_us_by_are_told() {
+    let site = Site::new(Clock::system()).await;
+    let (authority, ends) = (Authority::new("apps"), "2390-05-01T00:00:00Z".parse().unwrap());
+    let ours = authority.certify_until(&["guestpass"], ends);
+    for (name, text) in [("ca.crt", authority.pem()), ("ours.crt", ours.certificate), ("ours.key", ours.key)]
+    {
+        site.write(name, &text);
+    }
+    let at = format!("https://{}", site.echo.address);
+    site.change(
+        "guestpass.yaml",
+        &format!("upstream: http://{}", site.echo.address),
+        &format!("upstream: {{ at: \"{at}\", ca: ca.crt, certificate: ours.crt, key: ours.key }}"),
+    );
+    site.change("guestpass.yaml", "client: {", "client: { expires: 2390-06-01,");
+    let house = House::of(site).await;
+    let address = house.echo.address;
+    let of_app = format!("guestpass_certificate_expires_timestamp_seconds{{certificate=\"{address}\"}}");
+    let (_, text) = house.watched("/metrics").await;
+    assert_eq!(house.counted(&of_app).await, Some(ends.as_second() as f64), "{text}");
+    let of_provider = r#"guestpass_client_secret_expires_timestamp_seconds{provider="demo"}"#;
+    let day: jiff::Timestamp = "2390-06-01T00:00:00Z".parse().unwrap();
+    assert_eq!(house.counted(of_provider).await, Some(day.as_second() as f64), "{text}");
     house.finish().await;
 }
 

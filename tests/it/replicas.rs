@@ -63,6 +63,8 @@ async fn what_one_replica_ends_is_over_at_the_other_at_once() {
         operator.orders("/people/c-17@demo/restore", json!({})).await;
         assert_eq!(knocks(&site, second.front, &cookies).await.0, 401, "a session that was ended stays so");
     }
+    let heard = site.counted("guestpass_revocation_delay_seconds_count").await;
+    assert!(heard.is_some_and(|times| times > 0.0), "{heard:?}");
     assert_eq!((first.stop().await, second.process.stop().await), (0, 0));
 }
 

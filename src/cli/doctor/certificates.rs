@@ -1,8 +1,9 @@
 //! Certificates that we show: until when, and for whom.
 
 use super::findings::Findings;
+use crate::certificate::ends_of;
 use crate::config::Config;
-use crate::gateway::listen::{Shown, ends_of};
+use crate::gateway::listen::Shown;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long before its end a certificate wants to be renewed.
@@ -30,6 +31,25 @@ pub(super) fn examine(config: &Config, now: Timestamp, findings: &mut Findings) 
             let about = format!("by which {name} knows us");
             judge(&about, ends_of(pem.as_bytes()), now, findings);
         }
+        if let Some(ends) = provider.client.ends() {
+            judge_secret(&name.to_string(), ends, now, findings);
+        }
+    }
+    for state in config.upstreams.states() {
+        if let Some(ends) = state.certificate_ends {
+            judge(&format!("by which {} knows us", state.endpoint), Some(ends), now, findings);
+        }
+    }
+}
+
+fn judge_secret(provider: &str, ends: Timestamp, now: Timestamp, findings: &mut Findings) {
+    let mend = "have the provider give another one, and say its day in `client.expires`";
+    if ends <= now {
+        findings.wrong("secret", provider, &format!("ended on {ends}"), mend);
+    } else if ends.duration_since(now) < SOON {
+        findings.warning("secret", provider, &format!("ends on {ends}"), mend);
+    } else {
+        findings.ok("secret", provider, &format!("ends on {ends}"));
     }
 }
 

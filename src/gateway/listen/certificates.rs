@@ -1,19 +1,18 @@
 //! Certificates by the host that a client asks for.
 
 use super::settings::CertificateFiles;
+use crate::certificate::{ends, untimely};
 use jiff::Timestamp;
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
+use rustls::{Error, InconsistentKeys};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A certificate that clients are shown.
 #[derive(Debug, Clone)]
@@ -31,11 +30,6 @@ impl Shown {
         let beside = host.find('.').map(|dot| &host[dot..]);
         self.names.iter().any(|name| name == host || Some(name.as_str()) == beside)
     }
-}
-
-/// When the first certificate of `pem` ends, where that can be told.
-pub fn ends_of(pem: &[u8]) -> Option<Timestamp> {
-    ends(&CertificateDer::from_pem_slice(pem).ok()?)
 }
 
 /// A certificate with its key, as read.
@@ -100,50 +94,6 @@ fn names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, webpki::Error>
     let parsed = webpki::EndEntityCert::try_from(certificate)?;
     let key = |name: &str| name.strip_prefix('*').unwrap_or(name).to_ascii_lowercase();
     Ok(parsed.valid_dns_names().map(key).collect())
-}
-
-/// What is wrong with a certificate `at` a moment, its dates before anything else.
-fn judged(certificate: &CertificateDer<'_>, at: Timestamp) -> Option<Error> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    let since = Duration::from_secs(at.as_second().try_into().ok()?);
-    // The dates are judged before anything else, so there is no need to trust anybody to ask for them.
-    let judged = verify_server_cert_signed_by_trust_anchor(
-        &parsed,
-        &RootCertStore::empty(),
-        &[],
-        UnixTime::since_unix_epoch(since),
-        &[],
-    );
-    judged.err()
-}
-
-/// Whether a certificate has expired or is not valid yet, in words.
-fn untimely(certificate: &CertificateDer<'_>, now: Timestamp) -> Option<String> {
-    match judged(certificate, now)? {
-        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            Some(format!("expired on {}", shown(not_after)))
-        }
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
-            Some(format!("is not valid before {}", shown(not_before)))
-        }
-        _ => None,
-    }
-}
-
-/// When a certificate ends: what would be said of it at the end of all days.
-fn ends(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
-    match judged(certificate, Timestamp::MAX)? {
-        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => moment(not_after),
-        _ => None,
-    }
-}
-
-fn moment(time: UnixTime) -> Option<Timestamp> {
-    i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
-}
-
-fn shown(time: UnixTime) -> String {
-    moment(time).map_or_else(|| "a day out of range".to_owned(), |moment| moment.to_string())
 }
 
 /// Which certificate is for whom.

@@ -31,7 +31,7 @@ mod tls;
 
 use std::time::Duration;
 
-pub use certificates::{Shown, ends_of};
+pub use certificates::Shown;
 pub use drain::Drain;
 pub use limits::{descriptors, most_connections};
 pub use listener::Listener;

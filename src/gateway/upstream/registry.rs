@@ -4,6 +4,7 @@
 use super::connect::Peer;
 use super::endpoint::{Endpoint, Spec};
 use super::health::Rank;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct State {
     pub outstanding: usize,
     /// For how much longer it is set aside because requests failed.
     pub aside: Option<Duration>,
+    /// When the certificate ends that it is shown, if any.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 impl Registry {
@@ -73,5 +76,6 @@ fn state(endpoint: &Endpoint) -> State {
         healthy: health.rank(now) == Rank::Well,
         outstanding: health.outstanding(),
         aside: health.aside(now),
+        certificate_ends: endpoint.peer.tls.as_ref().and_then(|(tls, _)| tls.ends),
     }
 }

@@ -1,7 +1,9 @@
 //! TLS to an app: whom we believe, what we show, and which protocol is agreed on.
 
 use super::settings::Protocol;
+use crate::certificate::ends_of;
 use crate::seal::sha256;
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -31,6 +33,8 @@ pub(super) struct Tls {
     only_http1: Arc<ClientConfig>,
     /// Stands for the files. Two of the same print are interchangeable.
     pub(super) print: [u8; 32],
+    /// When the certificate ends that we show, if any.
+    pub(super) ends: Option<Timestamp>,
 }
 
 /// A file that does not hold what it should: its setting, and what is wrong.
@@ -71,7 +75,8 @@ impl Tls {
         };
         let (certificate, key) = files.identity.as_ref().map_or((&[][..], &[][..]), |(a, b)| (a, b));
         let print = sha256(&[files.ca.as_deref().unwrap_or_default(), certificate, key]);
-        Ok(Self { config: Arc::new(config), only_http1: Arc::new(only_http1), print })
+        let ends = ends_of(certificate);
+        Ok(Self { config: Arc::new(config), only_http1: Arc::new(only_http1), print, ends })
     }
 
     /// Secures `stream` to whoever proves to be `name`; without `h2` only HTTP/1.1 is offered.

@@ -105,8 +105,10 @@ pub struct Match {
     pub account: Candidate,
     /// Whose, as `subject@provider`.
     pub person: String,
-    /// Whether policy gives them an account there: then this is taken for it at their next sign-in.
+    /// Whether it is to be taken for the account that policy gives them there.
     pub wanted: bool,
+    /// What is done with it then, at the most: what it may do already is known once it is ours.
+    pub calls: Vec<super::PlannedCall>,
 }
 
 /// Who needs the seats of a target.

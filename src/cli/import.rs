@@ -1,5 +1,6 @@
 //! Whose the accounts of a target are, as it is told to a person.
 
+use super::calls;
 use super::table::{Columns, Table, text};
 use crate::config::count;
 use crate::names::TargetName;
@@ -16,9 +17,14 @@ pub(super) fn told(target: &TargetName, imported: &Value) -> String {
     let mut told =
         format!("{all} in {target}: {ours} ours, {known} of people we know, {nobodys} of nobody we know.\n");
     let mut table = Table::new(COLUMNS, Timestamp::UNIX_EPOCH);
-    let rows = table.part(&[matches, orphans].concat());
+    let rows = table.part(&[matches.clone(), orphans].concat());
     if !rows.is_empty() {
         told += &format!("\n{rows}");
+    }
+    for one in matches.iter().filter(|one| calls::calls(one).next().is_some()) {
+        let (account, person) = (text(one, "native_id"), text(one, "person"));
+        told += &format!("\n{account} becomes that of {person}, where it does not have it already:\n");
+        told += &calls::told(one);
     }
     told
 }
@@ -29,8 +35,8 @@ const COLUMNS: Columns<6> =
 fn cells(account: &Value, _: Timestamp) -> [String; 6] {
     let state = if account["active"] == true { "active" } else { "disabled" };
     let whose = match account["wanted"].as_bool() {
-        Some(true) => format!("{}: taken for theirs at their next sign-in", text(account, "person")),
-        Some(false) => format!("{}: policy gives them no account here", text(account, "person")),
+        Some(true) => format!("{}: taken for theirs", text(account, "person")),
+        Some(false) => format!("{}: not to be taken for theirs", text(account, "person")),
         None => "nobody we know".to_owned(),
     };
     let (id, name, email) = (text(account, "native_id"), text(account, "user_name"), text(account, "email"));

@@ -277,7 +277,22 @@ async fn an_operator_reads_whose_accounts_there_are() {
     guestpass(&["reload", "--config", &config]).await;
     site.signs_in(CARLA).await;
     let said = import().await;
-    assert!(said.out.contains("c-17@demo: policy gives them no account here"), "{said:?}");
+    assert!(said.out.contains("c-17@demo: not to be taken for theirs"), "{said:?}");
+    // Policy gives it again, and nobody is at work yet.
+    guestpass(&["targets", "pause", "notes", "--why", "first look", "--config", &config]).await;
+    site.change(POLICY, "gets: { echo: {} }", "gets: { notes: { groups: [readers] }, echo: {} }");
+    guestpass(&["reload", "--config", &config]).await;
+    site.signs_in(CARLA).await;
+    let said = import().await;
+    assert!(said.out.contains("c-17@demo: taken for theirs"), "{said:?}");
+    assert!(
+        said.out.contains(" becomes that of c-17@demo, where it does not have it already:\n  → PATCH"),
+        "{said:?}"
+    );
+    assert!(
+        said.out.contains(": externalId\n") && said.out.contains("(readers): add the account\n"),
+        "{said:?}"
+    );
     let missing = guestpass(&["accounts", "import", "nots", "--config", &config]).await;
     assert!(missing.code == 1 && missing.err.contains("there is no target nots"), "{missing:?}");
     assert_eq!(process.stop().await, 0);

@@ -20,7 +20,9 @@ use self::server::Server;
 use super::Facts;
 use crate::account::{Actual, Candidate, Desired, Entitlement, Expiry, Profile, Seen, Step};
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Page, Refusal};
+use crate::provision::http::Auth;
 use crate::provision::pace::Pace;
+use crate::provision::tokens::{Credentials, Tokens};
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use schemars::JsonSchema;
@@ -32,13 +34,33 @@ use url::Url;
 
 /// Where a SCIM server is and what opens it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "Written")]
+#[schemars(with = "Written")]
 pub struct Settings {
+    scim: Url,
+    opened_by: Opener,
+    dialect: Dialect,
+    capabilities: Capabilities,
+}
+
+/// What opens the server.
+#[derive(Debug, Clone)]
+enum Opener {
+    Token(SecretString),
+    Oauth(Credentials),
+}
+
+/// As they are written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Written {
     /// The server's base URL, to which `/Users` is added.
-    pub scim: Url,
-    /// The bearer token.
-    #[schemars(with = "String")]
-    pub token: SecretString,
+    scim: Url,
+    /// The bearer token (RFC 6750); or else `oauth`.
+    #[schemars(with = "Option<String>")]
+    token: Option<SecretString>,
+    /// What access tokens are asked for with (RFC 6749, section 4.4), where the server wants such.
+    oauth: Option<Credentials>,
     /// Whose SCIM it is.
     #[serde(default)]
     dialect: Dialect,
@@ -47,18 +69,52 @@ pub struct Settings {
     capabilities: Capabilities,
 }
 
+impl TryFrom<Written> for Settings {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let Written { scim, token, oauth, dialect, capabilities } = written;
+        let opened_by = match (token, oauth) {
+            (Some(token), None) => Opener::Token(token),
+            (None, Some(credentials)) => Opener::Oauth(credentials),
+            (None, None) => return Err("nothing opens the server: give `token`, or `oauth`"),
+            (Some(_), Some(_)) => return Err("either `token` opens the server or `oauth`, not both"),
+        };
+        Ok(Self { scim, opened_by, dialect, capabilities })
+    }
+}
+
 impl Settings {
     pub(super) fn facts(&self) -> Facts<'_> {
-        Facts { addresses: vec![(&["scim"], &self.scim)], secrets: vec![(&["token"], &self.token)] }
+        let mut facts = Facts { addresses: vec![(&["scim"], &self.scim)], secrets: Vec::new() };
+        match &self.opened_by {
+            Opener::Token(token) => facts.secrets.push((&["token"], token)),
+            Opener::Oauth(credentials) => {
+                facts.addresses.push((&["oauth", "token-url"], &credentials.token_url));
+                facts.secrets.push((&["oauth", "client-secret"], &credentials.client_secret));
+            }
+        }
+        facts
+    }
+
+    fn auth(&self) -> Auth {
+        match &self.opened_by {
+            Opener::Token(token) => Auth::Bearer(token.clone()),
+            Opener::Oauth(credentials) => Auth::Tokens(Tokens::new(credentials.clone())),
+        }
     }
 }
 
 impl PartialEq for Settings {
-    /// Whether both lead to the same server with the same token, and speak alike.
+    /// Whether both lead to the same server, opened by the same, and speak alike.
     fn eq(&self, other: &Self) -> bool {
-        let Self { scim, token, dialect, capabilities } = self;
-        (scim, dialect, capabilities) == (&other.scim, &other.dialect, &other.capabilities)
-            && token.expose_secret() == other.token.expose_secret()
+        let Self { scim, opened_by, dialect, capabilities } = self;
+        let same_opener = match (opened_by, &other.opened_by) {
+            (Opener::Token(one), Opener::Token(two)) => one.expose_secret() == two.expose_secret(),
+            (Opener::Oauth(one), Opener::Oauth(two)) => one == two,
+            _ => false,
+        };
+        (scim, dialect, capabilities) == (&other.scim, &other.dialect, &other.capabilities) && same_opener
     }
 }
 

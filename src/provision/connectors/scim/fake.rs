@@ -104,6 +104,11 @@ impl Fake {
         Scim::new(&settings, Pace::default()).unwrap()
     }
 
+    /// Where the server gives tokens to whoever asks.
+    pub(super) fn token_url(&self) -> Url {
+        self.scim.join("/token").unwrap()
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -122,6 +127,10 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Res
         let answer =
             headers.iter().fold(Response::builder().status(status), |answer, (k, v)| answer.header(*k, *v));
         return answer.body(body.into()).map_err(io::Error::other);
+    }
+    if head.uri.path() == "/token" {
+        let token = json!({ "access_token": "s3cret", "token_type": "Bearer", "expires_in": 300 });
+        return Response::builder().body(token.to_string().into()).map_err(io::Error::other);
     }
     let authorized = head.headers.get("authorization").is_some_and(|token| token == "Bearer s3cret");
     let body = serde_json::from_slice(&body).unwrap_or_default();

@@ -5,7 +5,7 @@ use super::edit::{self, Edit};
 use super::features::Features;
 use super::{Settings, wire};
 use crate::provision::connector::{Fault, Refusal};
-use crate::provision::http::{Ask, Auth, Http, Reply};
+use crate::provision::http::{Ask, Http, Reply};
 use crate::provision::pace::Pace;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
@@ -31,9 +31,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(settings: &Settings, pace: Pace) -> Result<Self, reqwest::Error> {
-        let auth = Auth::Bearer(settings.token.clone());
         Ok(Self {
-            http: Http::new(settings.scim.clone(), auth, MEDIA_TYPE, pace)?,
+            http: Http::new(settings.scim.clone(), settings.auth(), MEDIA_TYPE, pace)?,
             dialect: settings.dialect,
             said: settings.capabilities,
             features: OnceLock::new(),

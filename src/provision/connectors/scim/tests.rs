@@ -199,6 +199,26 @@ async fn what_is_not_scim_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_server_is_opened_by_a_token_or_by_one_that_is_asked_for() {
+    let fake = Fake::start().await;
+    let oauth = json!({ "token-url": fake.token_url(), "client-id": "gp", "client-secret": "hush" });
+    let written = |more: Value| {
+        let mut settings = json!({ "scim": fake.token_url().join("/scim/v2").unwrap() });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value::<Settings>(settings)
+    };
+    let settings = written(json!({ "oauth": oauth })).unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
+    let scim = Scim::new(&settings, Pace::default()).unwrap();
+    assert_eq!(settle(&scim, &key(), &Desired::Active(profile(&["readers"], &[]))).await.len(), 2);
+    for (more, wrong) in
+        [(json!({}), "nothing opens the server"), (json!({ "oauth": oauth, "token": "s3cret" }), "not both")]
+    {
+        assert!(written(more).unwrap_err().to_string().contains(wrong));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_has_done_nothing() {
     let settings: Settings =
         serde_json::from_value(json!({ "scim": "http://localhost:1/scim", "token": "s3cret" })).unwrap();

@@ -1,11 +1,16 @@
-// A WebSocket server that says back what it hears (RFC 6455), for short messages in one frame each.
+// A WebSocket server that says back what it hears (RFC 6455), for short messages in one frame each. `/events` is a stream
+// that says one thing and goes on without an end.
 
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-const server = createServer((_request, response) => response.end('echo\n'));
+const server = createServer((request, response) => {
+  if (request.url !== '/events') return response.end('echo\n');
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.write('data: begun\n\n');
+});
 server.on('upgrade', (request, socket) => {
   const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + GUID).digest('base64');
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);

@@ -48,7 +48,43 @@ async fn a_circle_ends_on_the_third_round_with_a_page_that_names_the_cause() {
         stage.house.turn(SignedDuration::from_hours(401 * 24));
     })
     .await;
-    assert!(over.text.contains("circle_clock") || over.status == 403, "{}", over.text);
+    assert_eq!(over.status, 400);
+    assert!(over.text.contains("circle_clock") && over.text.contains("A clock of ours"), "{}", over.text);
+    for reply in [&lost, &unknown, &moved, &over] {
+        assert!(!reply.text.contains("https"), "nothing here is to be https: {}", reply.text);
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn where_all_is_to_be_https_and_a_part_of_the_way_is_not_the_page_says_so() {
+    let access = "https://access.localhost";
+    let stage = Stage::after(|site| {
+        site.change("guestpass.yaml", &format!("url: {}", site.access_url), &format!("url: {access}"));
+    })
+    .await;
+    let echo = "https://echo.localhost";
+    let mut hand = Hand::through(stage.house.front);
+    let mut last = None;
+    for _ in 0..3 {
+        let (enter, reply) = hand.follow(&format!("{echo}/"), &format!("{echo}/.guestpass/enter")).await;
+        if !enter.contains("/.guestpass/enter") {
+            last = Some(reply);
+            break;
+        }
+        assert_eq!(hand.get(&enter).await.status, 303);
+        // What a browser does with a cookie for https alone, where the app was opened by http.
+        assert!(hand.cookies_at(echo).remove("__Host-guestpass").is_some());
+    }
+    let page = last.expect("it goes round");
+    assert_eq!(page.status, 400);
+    assert!(page.text.contains("circle_cookie"), "{}", page.text);
+    assert!(page.text.contains("a part of the way is not https"), "{}", page.text);
+    // Where not even the nonce comes back, the first way in is the last.
+    let (enter, _) = hand.follow(&format!("{echo}/"), &format!("{echo}/.guestpass/enter")).await;
+    hand.cookies_at(echo).clear();
+    let page = hand.get(&enter).await;
+    assert!(page.text.contains("cookie_missing") && page.text.contains("not https"), "{}", page.text);
     stage.close().await;
 }
 

@@ -5,12 +5,14 @@ use super::*;
 use crate::account::{Because, Grant, Renew, Strength, Terms};
 use crate::document::Mistakes;
 use crate::identity::{ClaimSet, Claims};
+use crate::issuer::Refreshable;
 use crate::names::{GrantId, IdentityId, UserId};
 use crate::policy::Known;
 use crate::session::Session;
 use crate::store::{SignIn, token_hash};
 use jiff::Timestamp;
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -299,6 +301,51 @@ async fn who_is_due_is_asked_about_once_and_who_has_gone_is_not_and_forgotten() 
     assert!(claim(start() + HOUR * 2).await.is_empty(), "they have gone");
     place.store.bookkeep().refreshed(&due[0], None, start()).await.unwrap();
     assert!(claim(start() + HOUR * 4).await.is_empty(), "their token is still there");
+}
+
+#[tokio::test]
+async fn replicas_that_look_in_the_same_microsecond_ask_about_different_people() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    for sub in ["c-1", "c-2", "c-3"] {
+        let refresh = Refreshable { token: format!("that of {sub}").into(), every: HOUR };
+        let claims = claims(sub, json!(["guests"]));
+        place.lifecycle.login(&claims, None, Some(&refresh), None).await.unwrap();
+    }
+    let now = start() + HOUR;
+    let claim = async || place.store.bookkeep().claim_refreshes(now, HOUR, 2).await.unwrap();
+    let (first, second) = (claim().await, claim().await);
+    assert_eq!((first.len(), second.len()), (2, 1), "one is asked about twice");
+    let mut asked = BTreeSet::new();
+    for refresh in first.iter().chain(&second) {
+        assert_eq!(refresh.token.expose_secret(), format!("that of {}", refresh.subject.sub));
+        assert!(asked.insert(refresh.subject.sub.clone()), "{} is asked about twice", refresh.subject.sub);
+    }
+    assert!(claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_a_token_that_was_replaced_meanwhile_changes_nothing() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (_, grant) = place.guest(terms()).await;
+    let session = place.session().await;
+    let mut tx = place.store.begin(start()).await.unwrap();
+    tx.add_refresh(session.sign_in, &"the first".to_owned().into(), start()).await.unwrap();
+    tx.commit(&entry()).await.unwrap();
+    let books = place.store.bookkeep();
+    let claim = async |now| books.claim_refreshes(now, HOUR, 1).await.unwrap().remove(0);
+    // Whoever asks is slow: somebody else asks, too, and is given another token.
+    let (slow, quick) = (claim(start()).await, claim(start() + HOUR).await);
+    books.refreshed(&quick, Some(&"the second".to_owned().into()), start() + HOUR * 2).await.unwrap();
+    assert!(!place.lifecycle.unconfirmed(&slow, "invalid_grant").await.unwrap());
+    place.lifecycle.refresh(&slow, &claims("c-17", json!([]))).await.unwrap();
+    books.refreshed(&slow, Some(&"a third".to_owned().into()), start()).await.unwrap();
+    assert_eq!(place.session().await.sign_in, session.sign_in);
+    assert!(place.grant(grant).await.is_live(start()));
+    // Said of the one that is kept, it counts.
+    let latest = claim(start() + HOUR * 2).await;
+    assert_eq!(latest.token.expose_secret(), "the second");
+    assert!(place.lifecycle.unconfirmed(&latest, "invalid_grant").await.unwrap());
+    assert!(place.store.session(&token_hash(TOKEN)).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -38,8 +38,11 @@ use guestpass::store::{AccountRow, GrantRow};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::Path;
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 /// How long background work may take, in real time.
 const SOON: Duration = Duration::from_secs(60);
@@ -53,6 +56,19 @@ pub(crate) const ADA: &str = "s-4";
 pub(crate) const CARLA: &str = "c-17";
 /// The outsider, in no group.
 pub(crate) const OTTO: &str = "x-9";
+
+/// A gateway beside that of the house.
+pub(crate) struct Beside {
+    app: App,
+    pub(crate) front: SocketAddr,
+    _reserved: [TcpSocket; 2],
+}
+
+impl Beside {
+    pub(crate) async fn stop(self) {
+        self.app.stop().await;
+    }
+}
 
 /// guestpass, running in this process, and its surroundings.
 pub(crate) struct House {
@@ -83,13 +99,24 @@ impl House {
     }
 
     pub(crate) async fn start(&mut self) {
+        self.app = Some(self.run(&self.site.config()).await);
+    }
+
+    async fn run(&self, config: &Path) -> App {
         let mut mistakes = Mistakes::default();
-        let config = Config::load(&self.site.config(), &mut mistakes);
+        let config = Config::load(config, &mut mistakes);
         let mut config = config.unwrap_or_else(|| panic!("{mistakes}"));
         config.look_every = LOOK_EVERY;
         let bind = |entry| Listener::bind(entry, config.tls.as_ref()).unwrap();
         let listeners = config.listen.iter().map(bind).collect();
-        self.app = Some(App::start(config, listeners, self.site.clock.clone()).await.unwrap());
+        App::start(config, listeners, self.site.clock.clone()).await.unwrap()
+    }
+
+    /// Another gateway on the same store, by the same clock, in this process, too.
+    pub(crate) async fn beside(&self) -> Beside {
+        let (front, reserved) = self.site.configure_replica();
+        let app = self.run(&self.site.folder().join("replica.yaml")).await;
+        Beside { app, front, _reserved: reserved }
     }
 
     pub(crate) async fn stop(&mut self) {

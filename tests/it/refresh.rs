@@ -1,6 +1,8 @@
 //! Providers are asked again about those who are signed in. The fake gives another token each time, and shuts out whoever
 //! shows one twice.
 
+mod beside;
+
 use crate::harness::{Hand, Play, Signs, Stage, soon};
 use jiff::SignedDuration;
 use serde_json::{Value, json};

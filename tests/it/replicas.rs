@@ -15,7 +15,12 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A place with a database that replicas share, or `None` where there is none.
 async fn shared() -> Option<Site> {
-    let site = Site::new(Clock::system()).await;
+    shared_by(Clock::system()).await
+}
+
+/// The same by this clock.
+pub(crate) async fn shared_by(clock: Clock) -> Option<Site> {
+    let site = Site::new(clock).await;
     let is_shared = site.database.file().is_none();
     if !is_shared {
         eprintln!("left out: replicas share a PostgreSQL database, and GUESTPASS_TEST_STORE names none");
@@ -31,7 +36,7 @@ async fn signed_in(site: &Site, person: &str) -> String {
 }
 
 /// What a script with these cookies gets from Notes at the replica that listens at `address`.
-async fn knocks(site: &Site, address: SocketAddr, cookies: &str) -> (u16, String) {
+pub(crate) async fn knocks(site: &Site, address: SocketAddr, cookies: &str) -> (u16, String) {
     let host = site.notes_url.strip_prefix("http://").unwrap();
     let asked = reqwest::Client::new()
         .get(format!("http://{address}/"))

@@ -2,6 +2,7 @@
 //! whoever comes is Carla, unless the play says otherwise.
 
 mod access_tokens;
+mod held;
 
 pub(crate) use access_tokens::AUDIENCE;
 
@@ -24,6 +25,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 
 /// What is made of something before it is sent.
 pub(crate) type Change = fn(&mut Value);
@@ -139,6 +141,8 @@ struct State {
     time: Option<Clock>,
     /// What it says of access tokens that say nothing by themselves.
     opaque: HashMap<String, Value>,
+    /// Until when the next answer to a refresh token is held back.
+    held: Option<oneshot::Receiver<()>>,
 }
 
 impl Hostile {
@@ -155,6 +159,7 @@ impl Hostile {
             waiting: BTreeMap::new(),
             time: None,
             opaque: HashMap::new(),
+            held: None,
         };
         let (issuer, secret) = (issuer.to_owned(), secret.to_owned());
         Self(Arc::new(Inner { issuer, secret, clock, state: Mutex::new(state) }))
@@ -225,10 +230,14 @@ impl Hostile {
         let read = |text: &[u8]| url::form_urlencoded::parse(text).into_owned().collect::<HashMap<_, _>>();
         let (query, form) = (read(head.uri.query().unwrap_or_default().as_bytes()), read(&body));
         let path = head.uri.path().to_owned();
-        let mut state = self.0.state.lock().unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
         let proved = head.headers.contains_key(http::header::AUTHORIZATION);
-        state.heard.push(Heard { path: path.clone(), headers: head.headers, form: form.clone(), body });
+        let heard = Heard { path: path.clone(), headers: head.headers, form: form.clone(), body };
+        if let Some(answer) = self.held_back(&heard) {
+            return answer.await;
+        }
+        let mut state = self.0.state.lock().unwrap();
+        state.heard.push(heard);
         match path.as_str() {
             "/.well-known/openid-configuration" => {
                 let mut metadata = self.metadata();
@@ -322,8 +331,7 @@ impl Hostile {
     fn token(&self, state: &mut State, form: &HashMap<String, String>) -> Response {
         let access_token = random_text();
         let mut tokens = json!({ "access_token": access_token, "token_type": "Bearer", "expires_in": 60 });
-        let invalid =
-            || (StatusCode::BAD_REQUEST, axum::Json(json!({ "error": "invalid_grant" }))).into_response();
+        let invalid = held::invalid_grant;
         if form["grant_type"] == "refresh_token" && state.refresh.take().as_ref() != form.get("refresh_token")
         {
             return invalid();

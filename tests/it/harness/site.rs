@@ -130,6 +130,14 @@ impl Site {
 
     /// A second gateway on the same store, for the same people.
     pub(crate) async fn replica(&self) -> Replica {
+        let (front, reserved) = self.configure_replica();
+        let process = Process::serve_also(self, "replica").await;
+        let socket = self.folder().join("replica.sock");
+        Replica { process, front, socket, _reserved: reserved }
+    }
+
+    /// Writes `replica.yaml`, the configuration of a gateway beside the first; where it is to listen.
+    pub(super) fn configure_replica(&self) -> (SocketAddr, [TcpSocket; 2]) {
         let (reserved, front) = reserve();
         let (reserved_too, operations) = reserve();
         let text = std::fs::read_to_string(self.config()).unwrap();
@@ -137,9 +145,7 @@ impl Site {
             .replace(&format!("listen: {}", self.front), &format!("listen: {front}"))
             .replace(&format!("operations: {}", self.operations), &format!("operations: {operations}"));
         self.write("replica.yaml", &format!("{text}admin: replica.sock\n"));
-        let process = Process::serve_also(self, "replica").await;
-        let socket = self.folder().join("replica.sock");
-        Replica { process, front, socket, _reserved: [reserved, reserved_too] }
+        (front, [reserved, reserved_too])
     }
 
     /// Puts something between guestpass and its database.

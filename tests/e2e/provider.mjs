@@ -10,11 +10,11 @@ const claims = { openid: ['sub'], profile: ['name'], email: ['email', 'email_ver
 
 /**
  * A provider at `http://localhost:port` for guestpass as its client, which may start and stop. `programs` are further
- * clients, `people` claims by subject; `alg` is what it signs with, `features` and `acrValues` are those of its library.
+ * clients, `people` claims by subject; `alg` is what it signs with, `features`, `acrValues` and `more` are for its library.
  */
 export class Idp {
-  constructor({ port, client, programs = [], people, alg = 'ES256', features = {}, acrValues = [] }) {
-    Object.assign(this, { port, client, programs, people, alg, features, acrValues, issuer: `http://localhost:${port}` });
+  constructor({ port, client, programs = [], people, alg = 'ES256', features = {}, acrValues = [], more = {} }) {
+    Object.assign(this, { port, client, programs, people, alg, features, acrValues, more, issuer: `http://localhost:${port}` });
   }
 
   async start() {
@@ -51,7 +51,8 @@ export class Idp {
       fetch: direct,
       features: { devInteractions: { enabled: false }, rpInitiatedLogout: { logoutSource }, ...this.features },
       pkce: { required: () => true },
-      ttl: { AccessToken: 600, Grant: 3600, IdToken: 600, Interaction: 600, Session: 3600 },
+      ttl: { AccessToken: 600, Grant: 3600, IdToken: 600, Interaction: 600, RefreshToken: 3600, Session: 3600 },
+      ...this.more,
     });
   }
 

@@ -11,23 +11,25 @@ const SECRET: &str = "secret: \"${file:client-secret}\" }";
 
 #[tokio::test]
 async fn the_secret_goes_in_a_header_or_in_the_body_as_the_provider_likes_it() {
-    let stage = Stage::open().await;
-    stage.passes("client-secret-basic", Play::default()).await;
-    let heard = stage.provider.heard("/token").pop().unwrap();
-    let basic = heard.headers["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();
-    let both = String::from_utf8(STANDARD.decode(basic).unwrap()).unwrap();
-    assert_eq!(both, format!("guestpass:{}", stage.house.client_secret));
-    assert!(!heard.form.contains_key("client_secret"));
+    for stage in Stage::each_way().await {
+        stage.passes("client-secret-basic", Play::default()).await;
+        let heard = stage.provider.heard("/token").pop().unwrap();
+        let basic =
+            heard.headers["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();
+        let both = String::from_utf8(STANDARD.decode(basic).unwrap()).unwrap();
+        assert_eq!(both, format!("guestpass:{}", stage.house.client_secret));
+        assert!(!heard.form.contains_key("client_secret"));
 
-    let post = Play {
-        metadata: |of| of["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]),
-        ..Play::default()
-    };
-    stage.passes("client_secret_post", post).await;
-    let heard = stage.provider.heard("/token").pop().unwrap();
-    assert!(heard.headers.get("authorization").is_none());
-    assert_eq!(heard.form["client_secret"], stage.house.client_secret);
-    stage.close().await;
+        let post = Play {
+            metadata: |of| of["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]),
+            ..Play::default()
+        };
+        stage.passes("client_secret_post", post).await;
+        let heard = stage.provider.heard("/token").pop().unwrap();
+        assert!(heard.headers.get("authorization").is_none());
+        assert_eq!(heard.form["client_secret"], stage.house.client_secret);
+        stage.close().await;
+    }
 }
 
 #[tokio::test]
@@ -83,7 +85,7 @@ async fn a_token_that_we_cannot_use_is_refused_clearly() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_shown_where_the_provider_asks_for_it() {
+async fn a_certificate_is_shown_where_the_provider_asks_for_it_and_where_tokens_are_bound_to_it() {
     let stage = Stage::open().await;
     let authority = Authority::new("an authority of our own");
     let front = authority.front("login.localhost", stage.house.provider.address).await;
@@ -103,5 +105,8 @@ async fn a_certificate_is_shown_where_the_provider_asks_for_it() {
     let heard = stage.provider.heard("/mtls/token").pop().unwrap();
     assert_eq!(heard.form["client_id"], "guestpass");
     assert!(heard.headers.get("authorization").is_none() && !heard.form.contains_key("client_secret"));
+    // A token that is bound to the certificate is shown with it: nobody without one gets through to there.
+    assert!(stage.provider.heard("/userinfo").is_empty());
+    assert_eq!(stage.provider.heard("/mtls/userinfo").len(), 1);
     stage.close().await;
 }

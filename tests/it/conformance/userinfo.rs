@@ -9,38 +9,40 @@ fn userinfo(userinfo: fn(&mut Value)) -> Play {
 
 #[tokio::test]
 async fn userinfo_is_about_the_same_person_or_nobody_is_let_in() {
-    let stage = Stage::open().await;
-    for (what, play) in [
-        ("userinfo-invalid-sub", userinfo(|claims| claims["sub"] = "s-4".into())),
-        ("userinfo without a subject", userinfo(|claims| claims["sub"] = Value::Null)),
-        ("userinfo whose subject is no text", userinfo(|claims| claims["sub"] = 17.into())),
-    ] {
-        stage.refuses(what, "not_verified", play).await;
+    for stage in Stage::each_way().await {
+        for (what, play) in [
+            ("userinfo-invalid-sub", userinfo(|claims| claims["sub"] = "s-4".into())),
+            ("userinfo without a subject", userinfo(|claims| claims["sub"] = Value::Null)),
+            ("userinfo whose subject is no text", userinfo(|claims| claims["sub"] = 17.into())),
+        ] {
+            stage.refuses(what, "not_verified", play).await;
+        }
+        stage.close().await;
     }
-    stage.close().await;
 }
 
 #[tokio::test]
 async fn the_access_token_goes_in_a_header_and_claims_are_merged() {
-    let stage = Stage::open().await;
-    let play = Play {
-        claims: |claims| {
-            claims.as_object_mut().unwrap().remove("groups");
-        },
-        ..Play::default()
-    };
-    // Her groups are at userinfo alone; without them she would get nothing.
-    stage.passes("userinfo-bearer-header, scope-userinfo-claims", play).await;
-    let heard = stage.provider.heard("/userinfo").pop().unwrap();
-    assert!(heard.headers["authorization"].to_str().unwrap().starts_with("Bearer "));
-    assert!(heard.form.is_empty());
-    // What the ID token says stands.
-    let other = Play { userinfo: |claims| claims["groups"] = serde_json::json!([]), ..Play::default() };
-    stage.passes("the ID token stands", other).await;
-    // A text where a boolean is meant.
-    let reply = stage.signs_in().await;
-    assert!(reply.text.contains("carla@example.com"), "{}", reply.text);
-    stage.close().await;
+    for stage in Stage::each_way().await {
+        let play = Play {
+            claims: |claims| {
+                claims.as_object_mut().unwrap().remove("groups");
+            },
+            ..Play::default()
+        };
+        // Her groups are at userinfo alone; without them she would get nothing.
+        stage.passes("userinfo-bearer-header, scope-userinfo-claims", play).await;
+        let heard = stage.provider.heard("/userinfo").pop().unwrap();
+        assert!(heard.headers["authorization"].to_str().unwrap().starts_with("Bearer "));
+        assert!(heard.form.is_empty());
+        // What the ID token says stands.
+        let other = Play { userinfo: |claims| claims["groups"] = serde_json::json!([]), ..Play::default() };
+        stage.passes("the ID token stands", other).await;
+        // A text where a boolean is meant.
+        let reply = stage.signs_in().await;
+        assert!(reply.text.contains("carla@example.com"), "{}", reply.text);
+        stage.close().await;
+    }
 }
 
 #[tokio::test]

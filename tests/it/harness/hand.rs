@@ -70,6 +70,17 @@ impl Hand {
         self.send(Method::POST, url, Some(body.to_owned())).await
     }
 
+    /// Posts what a page of another site has it post: without the cookies that are not for that.
+    pub(crate) async fn post_across(&mut self, url: &str, fields: &[(String, String)]) -> Reply {
+        let kept = std::mem::take(self.cookies_at(url));
+        self.say("sec-fetch-site", "cross-site");
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let reply = self.post(url, &fields).await;
+        self.headers.remove("sec-fetch-site");
+        *self.cookies_at(url) = kept;
+        reply
+    }
+
     /// Asks for `url` and follows redirects until one leads to an address that begins with `until`, or none leads on.
     /// Returns that address, or the last one.
     pub(crate) async fn follow(&mut self, url: &str, until: &str) -> (String, Reply) {

@@ -242,8 +242,9 @@ impl Hostile {
             "/.well-known/openid-configuration" => {
                 let mut metadata = self.metadata();
                 if let Some(alias) = &state.alias {
+                    let at = |path: &str| format!("{alias}/mtls/{path}");
                     metadata["mtls_endpoint_aliases"] =
-                        json!({ "token_endpoint": format!("{alias}/mtls/token") });
+                        json!({ "token_endpoint": at("token"), "userinfo_endpoint": at("userinfo") });
                 }
                 (state.play.metadata)(&mut metadata);
                 axum::Json(metadata).into_response()
@@ -261,7 +262,7 @@ impl Hostile {
             }
             "/authorize" => self.authorize(&mut state, query),
             "/token" | "/mtls/token" => self.token(&mut state, &form),
-            "/userinfo" => {
+            "/userinfo" | "/mtls/userinfo" => {
                 let mut claims = json!({ "sub": state.play.person, "groups": ["guests"], "email": "carla@example.com",
                     "email_verified": "true" });
                 (state.play.userinfo)(&mut claims);

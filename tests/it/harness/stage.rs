@@ -5,11 +5,14 @@ use super::hostile::{Hostile, Play};
 use super::{House, Site};
 use guestpass::clock::Clock;
 use jiff::SignedDuration;
+use serde_json::{Map, Value};
 
 /// The house, and its provider.
 pub(crate) struct Stage {
     pub(crate) house: House,
     pub(crate) provider: Hostile,
+    /// Whether the browser is to post what the provider answers.
+    posts: bool,
 }
 
 impl Stage {
@@ -30,15 +33,53 @@ impl Stage {
     /// The same after a `change` of its files.
     pub(crate) async fn after(change: impl FnOnce(&Site)) -> Self {
         let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
+        change(&site);
+        Self::of(site).await
+    }
+
+    /// The same in the surroundings of `site`.
+    pub(crate) async fn of(site: Site) -> Self {
         let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
         site.provider.becomes(provider.router());
-        change(&site);
-        Self { house: House::of(site).await, provider }
+        Self { house: House::of(site).await, provider, posts: false }
+    }
+
+    /// One stage for each way in which an answer comes back: in an address, and as a form that the browser posts.
+    pub(crate) async fn each_way() -> [Self; 2] {
+        [Self::open().await, Self::posting().await]
+    }
+
+    /// The provider's answer comes as a form that the browser posts.
+    pub(crate) async fn posting() -> Self {
+        let from = "groups: { claim: groups }";
+        let stage = Self::with(from, &format!("{from}\n    response-mode: form_post")).await;
+        Self { posts: true, ..stage }
     }
 
     /// Somebody goes to an app in a browser of their own, and on as far as it goes.
     pub(crate) async fn signs_in(&self) -> Reply {
-        Hand::new().follow(&self.house.echo_url, "nowhere").await.1
+        let mut hand = Hand::new();
+        if !self.posts {
+            return hand.follow(&self.house.echo_url, "nowhere").await.1;
+        }
+        let (to, fields) = self.form(&mut hand).await;
+        let reply = hand.post_across(&to, &fields).await;
+        assert_eq!(reply.status, 303, "{}", reply.text);
+        assert!(reply.headers.get("set-cookie").is_none());
+        let next = reply.next.unwrap();
+        let code = fields.iter().find(|(name, _)| name == "code");
+        assert!(code.is_none_or(|(_, code)| !next.contains(code)), "the code stands in {next}");
+        hand.follow(&next, "nowhere").await.1
+    }
+
+    /// What the provider has the browser post of somebody who goes to an app, and where.
+    pub(crate) async fn form(&self, hand: &mut Hand) -> (String, Vec<(String, String)>) {
+        let (asked, _) = hand.follow(&self.house.echo_url, &self.house.provider_url).await;
+        assert!(asked.contains("response_mode=form_post"), "{asked}");
+        let fields: Map<String, Value> = serde_json::from_str(&hand.get(&asked).await.text).unwrap();
+        let text = |value: Value| value.as_str().unwrap().to_owned();
+        let fields = fields.into_iter().map(|(name, value)| (name, text(value)));
+        (format!("{}/callback", self.house.access_url), fields.collect())
     }
 
     /// A browser that is signed in with `play` and sees the app.

@@ -2,7 +2,7 @@
 //! [replicas](crate::replicas) are.
 
 use super::{MINUTE, asked, asked_so_often};
-use crate::harness::{Beside, Hand, Hostile, House, Play, Stage, soon};
+use crate::harness::{Beside, Hand, Play, Stage, soon};
 use crate::replicas::{knocks, shared_by};
 use guestpass::clock::Clock;
 use jiff::SignedDuration;
@@ -14,10 +14,8 @@ use tokio::time::sleep;
 /// One gateway, and its provider; somebody has signed in there: the cookies that their browser shows Notes.
 async fn one() -> Option<(Stage, String)> {
     let site = shared_by(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await?;
-    let provider = Hostile::new(&site.provider_url, &site.client_secret, site.clock.clone());
-    site.provider.becomes(provider.router());
     site.change("guestpass.yaml", "groups: { claim: groups }", "groups: { claim: groups }\n    refresh: 10m");
-    let stage = Stage { house: House::of(site).await, provider };
+    let stage = Stage::of(site).await;
     let mut hand = Hand::new();
     hand.follow(&stage.house.notes_url, "nowhere").await;
     let kept = hand.cookies_at(&stage.house.notes_url).iter();

@@ -174,7 +174,19 @@ mod tests {
         assert_eq!(sealer.open("login", &[]), Err(Error::NotOurs));
         let other = Sealer::from_master(&random_text()).unwrap();
         assert_eq!(other.open("login", &sealed), Err(Error::NotOurs));
-        assert_ne!(sealer.seal("login", b"secret").unwrap(), sealed, "a nonce was used twice");
+    }
+
+    #[test]
+    fn no_nonce_is_used_twice() {
+        let sealer = Sealer::from_master(&random_text()).unwrap();
+        let mut nonces = std::collections::HashSet::new();
+        for _ in 0..10_000 {
+            let sealed = sealer.seal("login", b"secret").unwrap();
+            assert!(
+                nonces.insert(sealed[size_of::<KeyId>()..][..NONCE_BYTES].to_vec()),
+                "a nonce was used twice"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An app for which a client has to show a certificate, on a connection to that very app.
 
-use crate::harness::{Authority, House, Pair, Site, Told, reserve};
+use crate::harness::{Authority, House, Pair, Site, Told, reserve, soon};
 use guestpass::clock::Clock;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,6 +61,14 @@ async fn a_certificate_opens_the_app_that_the_connection_was_made_to() {
     // In the clear nobody has shown anything.
     let reply = crate::harness::Hand::new().get(&format!("{}/public", house.echo_url)).await;
     assert!(reply.status == 403 && reply.text.contains("client_certificate_needed"), "{}", reply.text);
-    assert_eq!(house.echo.seen().len(), seen);
+    // Without the file that says whose certificates count, those of before count, and no others.
+    let file = house.folder().join("clients.crt");
+    std::fs::remove_file(&file).unwrap();
+    soon(|| async { (house.counted("guestpass_config_valid").await == Some(0.0)).then_some(()) }).await;
+    for (shown, status) in [(None, Some(403)), (Some(&forged), None), (Some(&shown), Some(200))] {
+        let told = ask(&ours, secure, "echo.localhost", shown).await;
+        assert_eq!(told.map(|told| told.status), status);
+    }
+    assert_eq!(house.echo.seen().len(), seen + 1);
     house.finish().await;
 }

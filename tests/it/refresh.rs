@@ -79,11 +79,13 @@ async fn a_role_that_the_provider_takes_back_is_gone_with_the_next_word() {
     hand.headers.clear();
     let reply = hand.get(&stage.house.echo_url).await;
     assert_eq!(reply.status, 403, "{}", reply.text);
+    stage.house.account_becomes(|account| !account.active).await;
     // And given again, it is there again.
     stage.provider.plays(Play::default());
     stage.house.turn(MINUTE * 10);
     asked_so_often(&stage, 2).await;
     soon(|| async { (hand_status(&stage, &hand).await == 200).then_some(()) }).await;
+    stage.house.account_becomes(|account| account.active).await;
     stage.close().await;
 }
 

@@ -6,6 +6,8 @@ mod table;
 use crate::harness::{Hand, Play, Process, Site, Stage};
 use axum::Router;
 use axum::response::Redirect;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use guestpass::clock::Clock;
 use serde_json::Value;
 
@@ -122,6 +124,49 @@ async fn sign_ins_that_are_begun_leave_nothing_here() {
     assert!(grown < 4 << 20, "{grown} bytes for 2,000 sign-ins that nobody went on with");
     assert_eq!(site.operator().asks("/audit").await.as_array().unwrap().len(), 0);
     assert_eq!(process.stop().await, 0);
+}
+
+/// What a provider says may be a mebibyte, as it comes: nothing is unpacked.
+#[tokio::test]
+async fn a_claim_that_is_inflated_is_not_read() {
+    let stage = Stage::open().await;
+    let groups: fn(&mut Value) = |claims| claims["groups"] = (0..200_000).map(|n| format!("g-{n}")).collect();
+    let long: fn(&mut Value) = |claims| claims["sponsor"] = "a".repeat(2 << 20).into();
+    for (what, play) in [
+        ("many groups in an ID token", Play { claims: groups, ..Play::default() }),
+        ("a long text in an ID token", Play { claims: long, ..Play::default() }),
+        ("many groups at userinfo", Play { userinfo: groups, ..Play::default() }),
+        ("a long text at userinfo", Play { userinfo: long, ..Play::default() }),
+    ] {
+        is_not_read(&stage, what, play).await;
+    }
+    let packed = || async {
+        let body = STANDARD.decode(PACKED).unwrap();
+        ([("content-encoding", "gzip"), ("content-type", "application/json")], body)
+    };
+    let packs = Router::new().route("/userinfo", axum::routing::get(packed));
+    stage.house.provider.becomes(packs.fallback_service(stage.provider.router()));
+    is_not_read(&stage, "packed userinfo", Play::default()).await;
+    stage.house.provider.becomes(stage.provider.router());
+    stage.passes("as it should be", Play::default()).await;
+    for heard in stage.provider.heard("/userinfo").into_iter().chain(stage.provider.heard("/token")) {
+        assert_eq!(heard.headers.get("accept-encoding"), None, "{}", heard.path);
+    }
+    stage.close().await;
+}
+
+/// `{"sub":"c-17","groups":["guests"]}`, packed by gzip, in base64.
+const PACKED: &str = "H4sIAAAAAAACA6tWKi5NUrJSStY1NFfSUUovyi8tKFayilZKL00tLilWiq0FABV9g9oiAAAA";
+
+/// Nobody is let in, and nothing is recorded, for what the provider says is too much.
+async fn is_not_read(stage: &Stage, what: &str, play: Play) {
+    let before = stage.house.record().await.len();
+    stage.provider.plays(play);
+    let reply = stage.signs_in().await;
+    assert!(reply.status == 503 && reply.text.contains("provider_unavailable"), "{what}: {}", reply.text);
+    assert_eq!(stage.house.record().await.len(), before, "{what}");
+    stage.provider.plays(Play::default());
+    stage.later();
 }
 
 #[tokio::test]

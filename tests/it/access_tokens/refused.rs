@@ -1,7 +1,10 @@
 //! What is not believed. Each case stands beside a token that is.
 
 use super::{Hostile, Play, Stage, fails, passes, program, stage};
-use crate::harness::{Hand, Signs};
+use crate::harness::{Deed, Hand, Signs};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
@@ -46,6 +49,8 @@ async fn a_token_that_does_not_say_what_it_must_is_refused() {
 async fn a_token_that_nobody_or_somebody_else_has_signed_or_that_is_something_else_is_refused() {
     let stage = stage().await;
     let at = |kid: Value| json!({ "typ": "at+jwt", "kid": kid });
+    let brings = |name: &str, value: Value| json!({ "typ": "at+jwt", "kid": "e1", name: value });
+    let stranger = json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "e1" });
     for (what, word, header, signs) in [
         ("none", "none", at("e1".into()), Signs::Nobody),
         ("our secret", "HS256", at("e1".into()), Signs::Secret),
@@ -58,12 +63,14 @@ async fn a_token_that_nobody_or_somebody_else_has_signed_or_that_is_something_el
         ("an ID token's type", "JWT", json!({ "typ": "JWT", "kid": "e1" }), Signs::Es256),
         ("a logout token's type", "logout+jwt", json!({ "typ": "logout+jwt", "kid": "e1" }), Signs::Es256),
         ("something unknown", "crit", json!({ "typ": "at+jwt", "kid": "e1", "crit": ["x"] }), Signs::Es256),
+        ("keys elsewhere", "signature", brings("jku", "https://evil.example/jwks".into()), Signs::Stranger),
         (
-            "a key that it brings",
+            "a certificate elsewhere",
             "signature",
-            json!({ "typ": "at+jwt", "kid": "e1", "jku": "https://evil.example/jwks" }),
+            brings("x5u", "https://evil.example/x".into()),
             Signs::Stranger,
         ),
+        ("a key that it brings", "signature", brings("jwk", stranger), Signs::Stranger),
     ] {
         let make = |provider: &Hostile| {
             provider.access_token_with(header.clone(), json!({}), Play { signs, ..Play::default() })
@@ -89,19 +96,44 @@ async fn types_and_algorithms_are_those_of_the_configuration() {
 
 #[tokio::test]
 async fn a_key_that_came_meanwhile_is_found_and_keys_are_not_read_again_and_again() {
-    let stage = stage().await;
+    let (stage, mut hand) = (stage().await, Hand::new());
     passes(&stage, "the first key", &stage.provider.access_token(json!({}))).await;
     stage.provider.rotates();
     stage.later();
     passes(&stage, "the key of now", &stage.provider.access_token(json!({}))).await;
-    let read = stage.provider.heard("/jwks").len();
-    for number in 0..100 {
-        let header = json!({ "typ": "at+jwt", "kid": format!("k{number}") });
-        let token = stage.provider.access_token_with(header, json!({}), Play::default());
-        fails(&stage, "a key that is none", &token, 401, "invalid_token", "does not publish").await;
+    let read = || stage.provider.heard("/jwks").len();
+    let before = read();
+    let header = json!({ "typ": "at+jwt", "kid": "k" });
+    let token = stage.provider.access_token_with(header, json!({}), Play::default());
+    fails(&stage, "a key that is none", &token, 401, "invalid_token", "does not publish").await;
+    for number in 0..MANY {
+        assert_eq!(shows_unknown_key(&mut hand, &stage, &token, number).await, 401);
     }
-    assert!(stage.provider.heard("/jwks").len() <= read + 1, "{read}");
+    assert!(read() <= before + 1, "read {} times", read() - before);
+    // Nor where what is written down cannot be looked at; ten seconds later they are read once more.
+    for (deed, reads) in [(Deed::HIDE, 0), (Deed::SHOW, 1)] {
+        stage.house.database.suffers(deed).await;
+        let before = read();
+        stage.house.turn(SignedDuration::from_secs(5));
+        for number in 0..50 {
+            let status = shows_unknown_key(&mut hand, &stage, &token, MANY * 2 + number).await;
+            assert!(matches!(status, 401 | 503), "{status}");
+        }
+        assert!(read() <= before + reads, "read {} times", read() - before);
+    }
     stage.close().await;
+}
+
+/// How often a key is named that nobody knows.
+const MANY: usize = 5_000;
+
+/// What whoever shows `token` is told, where it names another key each time; it is not looked at any further.
+async fn shows_unknown_key(hand: &mut Hand, stage: &Stage, token: &str, number: usize) -> u16 {
+    let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": format!("k{number}") });
+    let (_, rest) = token.split_once('.').unwrap();
+    hand.headers.clear();
+    hand.say("authorization", &format!("Bearer {}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string())));
+    hand.get(&stage.house.echo_url).await.status
 }
 
 #[tokio::test]

@@ -46,5 +46,7 @@ async fn a_frame_ends_the_session_of_its_own_browser_that_it_names_and_nothing_e
     carla.cookies = before;
     assert_eq!((stage.knocks(&carla).await, stage.knocks(&other).await), (401, 200));
     assert_eq!(stage.last().await, "provider_signalled front-channel-logout");
+    stage.house.settled().await;
+    assert!(stage.house.account().await.active, "it ends a session, and takes nothing");
     stage.close().await;
 }

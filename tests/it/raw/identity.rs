@@ -1,7 +1,8 @@
 //! What an app hears of its guest comes from us alone, however a client spells it, lists it or repeats it.
 
 use super::Front;
-use crate::harness::Sent;
+use crate::harness::{CARLA, Sent};
+use guestpass::demo::provider::Person;
 
 /// Whether a server that turns everything but letters and digits into `_` takes `name` for `of`.
 fn is(name: &str, of: &str) -> bool {
@@ -73,6 +74,32 @@ async fn what_is_not_known_of_a_guest_is_not_believed_from_them_either() {
     front.house.finish().await;
 }
 
+/// Her address is not verified, so an app is not told it: by her neither.
+#[tokio::test]
+async fn what_a_guest_does_not_have_is_not_taken_from_what_they_send() {
+    let front = Front::open().await;
+    let mut people = Person::cast();
+    people.iter_mut().for_each(|person| person.email_verified = false);
+    front.house.people(people);
+    let carla = front.carla().await;
+    for spelled in spellings("x-mail") {
+        let forged = format!("{spelled}: chief@example.com\r\n{carla}{spelled}: chief@example.com\r\n");
+        assert_eq!(front.get("/a", &forged).await.status, 200, "{spelled}");
+        let [sent] = &front.app.sent()[..] else { panic!("{:?}", front.app.sent()) };
+        assert_eq!(
+            (said(sent, "x-mail"), said(sent, "x-user")),
+            (vec![], vec![CARLA.to_owned()]),
+            "{spelled}"
+        );
+        assert!(
+            !String::from_utf8_lossy(&front.app.bytes().concat()).contains("chief"),
+            "{spelled}: {sent:?}"
+        );
+        front.app.forget();
+    }
+    front.house.finish().await;
+}
+
 #[tokio::test]
 async fn what_connection_lists_takes_nothing_of_ours_away() {
     let front = Front::open().await;
@@ -115,6 +142,15 @@ async fn the_case_of_a_header_decides_nothing() {
         assert_eq!(front.app.sent().len(), 1);
         front.app.forget();
     }
+    // Nor does it open a tunnel to where its client may not go.
+    let rest = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
+    for upgrade in ["connection: upgrade\r\nupgrade: websocket", "CONNECTION: Upgrade\r\nUPGRADE: WebSocket"]
+    {
+        let lines = format!("{upgrade}\r\n{rest}");
+        assert_eq!(front.get("/staff", &format!("{carla}{lines}")).await.status, 403, "{upgrade}");
+        assert_eq!(front.get("/a", &lines).await.status, 401, "{upgrade}");
+    }
+    assert_eq!(front.app.sent(), []);
     front.house.finish().await;
 }
 

@@ -32,8 +32,8 @@ pub(super) enum Mishap {
 #[derive(Default)]
 pub(super) struct Accounts {
     pub(super) ours: BTreeMap<String, Actual>,
-    /// How often each was created since it was last deleted.
-    pub(super) created: BTreeMap<String, usize>,
+    /// Whose account was to be created while it was there: a target that keeps no external ids unique would have made two.
+    pub(super) again: BTreeSet<String>,
     /// Who is signed in there, since we let them.
     pub(super) sessions: BTreeSet<String>,
     /// Those that somebody made before us, by their ids, each with its address. They carry nobody's mark.
@@ -58,12 +58,14 @@ impl Accounts {
             Step::Create(profile) | Step::Update { profile, .. } => Some(profile.user_name.as_str()),
             _ => None,
         };
+        if matches!(step, Step::Create(_)) && before != Actual::Absent {
+            self.again.insert(key.external_id.clone());
+        }
         if name == Some(STRANGER) {
             return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
         }
         if let Step::Create(profile) = step {
             if before == Actual::Absent {
-                *self.created.entry(key.external_id.clone()).or_default() += 1;
                 self.marked(key, format!("of {}", key.external_id), profile);
                 self.sessions.insert(key.external_id.clone());
             }
@@ -78,7 +80,6 @@ impl Accounts {
             Step::Delete { native_id } => {
                 self.deleted.insert(native_id.clone());
                 self.sessions.remove(&key.external_id);
-                self.created.remove(&key.external_id);
             }
             _ => {}
         }

@@ -47,6 +47,7 @@ struct Shared {
     router: Mutex<Router>,
     mood: Mutex<Mood>,
     seen: Mutex<Vec<(Method, String)>>,
+    done: Mutex<Vec<(Method, String, StatusCode)>>,
 }
 
 /// A free port on loopback that stays ours: bound, and not listened on. Who says SO_REUSEADDR, as servers do, can.
@@ -66,6 +67,7 @@ impl Counterpart {
             router: Mutex::new(Router::new()),
             mood: Mutex::new(Mood::Well),
             seen: Mutex::default(),
+            done: Mutex::default(),
         };
         Self { shared: shared.into(), running: Mutex::default(), _reserved: reserved, address }
     }
@@ -101,6 +103,11 @@ impl Counterpart {
     pub(crate) fn seen(&self) -> Vec<(Method, String)> {
         self.shared.seen.lock().unwrap().clone()
     }
+
+    /// All that it did, and what came of it the first time: method, path and status.
+    pub(crate) fn done(&self) -> Vec<(Method, String, StatusCode)> {
+        self.shared.done.lock().unwrap().clone()
+    }
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -127,9 +134,15 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let writes = request.method() != Method::GET;
     let (head, body) = request.into_parts();
     let body = http_body_util::BodyExt::collect(body).await.map_err(|_| Lost)?.to_bytes();
-    let done = async || {
+    let again = async || {
         let request = Request::from_parts(head.clone(), Body::from(body.clone()));
         router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    };
+    let done = async || {
+        let response = again().await;
+        let came = (head.method.clone(), head.uri.path().to_owned(), response.status());
+        shared.done.lock().unwrap().push(came);
+        response
     };
     match mood {
         Mood::LosesAnswers => {
@@ -153,7 +166,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         }
         Mood::Repeats => {
             drop(done().await);
-            Ok(done().await)
+            Ok(again().await)
         }
         Mood::Well | Mood::Lies | Mood::Fitful(_) => Ok(done().await),
     }

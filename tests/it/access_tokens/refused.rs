@@ -125,7 +125,7 @@ async fn a_key_that_came_meanwhile_is_found_and_keys_are_not_read_again_and_agai
 }
 
 /// How often a key is named that nobody knows.
-const MANY: usize = 5_000;
+const MANY: usize = 3_000;
 
 /// What whoever shows `token` is told, where it names another key each time; it is not looked at any further.
 async fn shows_unknown_key(hand: &mut Hand, stage: &Stage, token: &str, number: usize) -> u16 {

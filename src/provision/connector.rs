@@ -163,6 +163,11 @@ impl Fault {
         Self::Refused { why, words: words(said.as_ref()) }
     }
 
+    /// Whether it says when to come again.
+    pub(super) fn asks_to_wait(&self) -> bool {
+        matches!(self, Self::Throttled(_) | Self::Transient { after: Some(_), .. })
+    }
+
     /// Something that may pass, in these words.
     pub fn transient(said: impl AsRef<str>) -> Self {
         Self::Transient { words: words(said.as_ref()), after: None }

@@ -32,6 +32,9 @@ pub(super) trait Claim: Sync {
     /// Whether another call may begin.
     fn may_go_on(&self) -> bool;
 
+    /// The target is to be left alone until then, whoever's account it is.
+    fn rests(&self, until: Timestamp);
+
     /// Notes, before it is done, that the account of this id in the target is adopted: nobody else adopts it from then on,
     /// and it is never deleted, whatever becomes of the call. `false` where it is another one of ours already.
     fn adopts(&self, native_id: &str) -> impl Future<Output = Result<bool, store::Error>> + Send;
@@ -48,7 +51,8 @@ pub(super) trait Claim: Sync {
 }
 
 /// Brings the account of `due` to what is desired, or as far as it goes. At any `await` it can be dropped: the next
-/// claim goes on from what it finds. `chance` in 0..1 spreads the retries.
+/// claim goes on from what it finds. `chance` in 0..1 spreads the retries. Says whether the target answered as one does that
+/// is well; `None` where that cannot be told.
 ///
 /// # Errors
 /// What the claim's `record` returns. The lease then ends by itself.
@@ -59,33 +63,28 @@ pub(super) async fn converge(
     claim: &impl Claim,
     clock: &Clock,
     chance: f64,
-) -> Result<Outcome, store::Error> {
+) -> Result<Option<bool>, store::Error> {
     match (Walk { connector, link, due, claim, clock }).to_the_end().await {
-        Ok(()) => Ok(Outcome { pause: None, well: Some(true) }),
-        Err(Halt::TakenOver) => Ok(Outcome::default()),
-        Err(Halt::Release) => claim.record(Record::Released).await.map(|_| Outcome::default()),
+        Ok(()) => Ok(Some(true)),
+        Err(Halt::TakenOver) => Ok(None),
+        Err(Halt::Release) => claim.record(Record::Released).await.map(|_| None),
         Err(Halt::Store(error)) => Err(error),
         Err(Halt::Fault(fault)) => {
-            let failure = retry::after(&fault, due.attempts, due.stuck, chance, clock.now());
+            let now = clock.now();
+            let failure = retry::after(&fault, due.attempts, due.stuck, chance, now);
+            // Before anything is written: others would call meanwhile, and a store that fails must not make us forget it.
+            if let Some(until) = retry::pause(&fault, &failure, now) {
+                claim.rests(until);
+            }
             claim.record(Record::Failed(&failure)).await?;
             // What is refused was answered, and so was what is too fast: the target is there.
-            let well = match fault {
+            Ok(match fault {
                 Fault::Transient { .. } | Fault::Unknown(_) => Some(false),
                 Fault::Refused { .. } | Fault::Undecided(_) => Some(true),
                 Fault::Throttled(_) | Fault::AuthFailed(_) => None,
-            };
-            Ok(Outcome { pause: retry::pause(&fault, &failure), well })
+            })
         }
     }
-}
-
-/// What work on one account says about its target.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
-    /// Until when the target asked to be left alone, or has to be.
-    pub(super) pause: Option<Timestamp>,
-    /// Whether it answered as a target does that is well; `None` where that cannot be told.
-    pub(super) well: Option<bool>,
 }
 
 /// Why a walk ended before its goal.
@@ -151,7 +150,9 @@ impl<C: Claim> Walk<'_, C> {
                 None => return Ok(()),
                 // Asked once the look is written down: whose it is may be an operator's question for days.
                 Some(Step::Create(profile)) => {
-                    self.call(link::choose(self.connector, self.link, due, &profile)).await?
+                    let may = || self.may_call().is_ok();
+                    let chosen = link::choose(self.connector, self.link, due, &profile, &may);
+                    self.call(chosen).await?.ok_or(Halt::Release)?
                 }
                 Some(step) => step,
             };
@@ -232,8 +233,9 @@ impl<C: Claim> Walk<'_, C> {
             }
             Step::Create(profile) => match self.act(self.connector.apply(key, step)).await {
                 Err(Halt::Fault(conflict @ Fault::Refused { why: Refusal::Conflict, .. })) => {
-                    let found = async { Ok(link::in_the_way(self.connector, profile, conflict).await) };
-                    Err(self.call(found).await?.into())
+                    let may = || self.may_call().is_ok();
+                    let found = async { Ok(link::in_the_way(self.connector, profile, conflict, &may).await) };
+                    Err(self.call(found).await?.map_or(Halt::Release, Halt::Fault))
                 }
                 outcome => outcome,
             },

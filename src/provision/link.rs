@@ -1,7 +1,7 @@
 //! Accounts that were there before us: when one is a person's, and when somebody has to say so.
 
 use super::connector::{By, Connector, Fault};
-use crate::account::{Candidate, Profile, Step};
+use crate::account::{Profile, Step};
 use crate::store::{Due, Verdict};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,7 +35,8 @@ impl Link {
 }
 
 /// The step that gives the person of `due` an account where none carries their external id: an operator's word, else
-/// the first search that finds anything, else a new one.
+/// the first search that finds anything, else a new one. `None` where `may_go_on` says, before a search, that no other call
+/// may begin.
 ///
 /// # Errors
 /// [`Fault::Undecided`] where several are found, or one that carries another's external id.
@@ -44,38 +45,55 @@ pub(super) async fn choose(
     link: &Link,
     due: &Due,
     profile: &Profile,
-) -> Result<Step, Fault> {
+    may_go_on: &(dyn Fn() -> bool + Sync),
+) -> Result<Option<Step>, Fault> {
     match &due.verdict {
-        Some(Verdict::Create) => return Ok(Step::Create(profile.clone())),
-        Some(Verdict::Adopt(native_id)) => return Ok(Step::Adopt { native_id: native_id.clone() }),
+        Some(Verdict::Create) => return Ok(Some(Step::Create(profile.clone()))),
+        Some(Verdict::Adopt(native_id)) => return Ok(Some(Step::Adopt { native_id: native_id.clone() })),
         None => {}
     }
     if connector.abilities().link {
         for by in link.searches(profile) {
+            if !may_go_on() {
+                return Ok(None);
+            }
             let found = connector.matching(&by).await?;
             match &found[..] {
                 [] => {}
                 [one] if one.external_id.is_none() => {
-                    return Ok(Step::Adopt { native_id: one.native_id.clone() });
+                    return Ok(Some(Step::Adopt { native_id: one.native_id.clone() }));
                 }
                 _ => return Err(Fault::Undecided(found)),
             }
         }
     }
-    Ok(Step::Create(profile.clone()))
+    Ok(Some(Step::Create(profile.clone())))
 }
 
-/// What is to be said where an account could not be created because the name is taken: whose it may be.
-pub(super) async fn in_the_way(connector: &dyn Connector, profile: &Profile, conflict: Fault) -> Fault {
+/// What is to be said where an account could not be created because the name is taken: whose it may be. A target that asks
+/// to be left alone meanwhile is, and says it at the next try. `None` as with [`choose`].
+pub(super) async fn in_the_way(
+    connector: &dyn Connector,
+    profile: &Profile,
+    conflict: Fault,
+    may_go_on: &(dyn Fn() -> bool + Sync),
+) -> Option<Fault> {
     if !connector.abilities().link {
-        return conflict;
+        return Some(conflict);
     }
     let email = profile.email.clone().map(By::Email);
     for by in [By::UserName(profile.user_name.clone())].into_iter().chain(email) {
-        let found: Vec<Candidate> = connector.matching(&by).await.unwrap_or_default();
+        if !may_go_on() {
+            return None;
+        }
+        let found = match connector.matching(&by).await {
+            Ok(found) => found,
+            Err(fault) if fault.asks_to_wait() => return Some(fault),
+            Err(_) => Vec::new(),
+        };
         if !found.is_empty() {
-            return Fault::Undecided(found);
+            return Some(Fault::Undecided(found));
         }
     }
-    conflict
+    Some(conflict)
 }

@@ -2,22 +2,28 @@
 //! do the worst. Workers are polled by hand, one `await` at a time and in any order; to crash one is to drop it.
 
 mod guard;
+mod memory;
 mod target;
+mod told;
 
-use self::target::{ABILITIES, Accounts, Mishap, STRANGER, Target, pause};
-use super::converge::{Claim, LEASE, Record, converge, wanted};
+use self::memory::Memory;
+use self::target::{ABILITIES, Accounts, Mishap, STRANGER, Target};
+use self::told::told;
+use super::converge::{CALL, LEASE, converge, wanted};
 use super::ledger::{Event, Ledger, Row};
 use super::link::Link;
+use super::target as whole;
 use crate::account::{Actual, Candidate, Change, Desired, Entitlement, Profile, next_step};
 use crate::clock::Clock;
 use crate::names::TargetName;
-use crate::store::{self, Due, Origin};
-use jiff::SignedDuration;
+use crate::store::Origin;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use tokio_util::sync::CancellationToken;
 
 /// Accounts in play.
 const ROWS: usize = 2;
@@ -48,6 +54,9 @@ enum Action {
     Crash {
         worker: usize,
     },
+    /// Whoever is at work is told to stop.
+    Stop,
+    /// The machine's clock goes on, or is set back.
     Turn {
         secs: i64,
     },
@@ -66,7 +75,7 @@ enum Action {
 
 fn mishap() -> impl Strategy<Value = Mishap> {
     use Mishap::*;
-    let bad = prop::sample::select(vec![LostAfter, LostBefore, Transient, Throttled, AuthFailed, Lie]);
+    let bad = prop::sample::select(vec![LostAfter, LostBefore, Transient, Away, Throttled, AuthFailed, Lie]);
     prop_oneof![3 => Just(None), 1 => bad]
 }
 
@@ -84,7 +93,8 @@ fn action() -> impl Strategy<Value = Action> {
         6 => Just(Action::Claim),
         30 => (0..4_usize, mishap()).prop_map(|(worker, mishap)| Action::Go { worker, mishap }),
         1 => (0..4_usize).prop_map(|worker| Action::Crash { worker }),
-        3 => prop::sample::select(vec![1, 3, 31, 400]).prop_map(|secs| Action::Turn { secs }),
+        1 => Just(Action::Stop),
+        3 => prop::sample::select(vec![1, 3, 31, 400, -1, -31, -400]).prop_map(|secs| Action::Turn { secs }),
         1 => Just(Action::Land),
         1 => (0..ADDRESSES).prop_map(|address| Action::Before { address }),
         1 => row.prop_map(|row| Action::Meddle { row }),
@@ -92,60 +102,23 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-struct Memory {
-    ledger: Arc<Mutex<Ledger>>,
-    due: Due,
-    clock: Clock,
-}
-
-impl Claim for Memory {
-    fn may_go_on(&self) -> bool {
-        true
-    }
-
-    async fn adopts(&self, native_id: &str) -> Result<bool, store::Error> {
-        pause().await;
-        let adopts = self.ledger.lock().unwrap().adopts(&self.due, native_id);
-        pause().await;
-        Ok(adopts)
-    }
-
-    async fn was_before(&self, native_id: &str) -> Result<bool, store::Error> {
-        pause().await;
-        let was_before = self.ledger.lock().unwrap().was_before(&self.due, native_id);
-        pause().await;
-        Ok(was_before)
-    }
-
-    async fn creates(&self) -> Result<(), store::Error> {
-        pause().await;
-        self.ledger.lock().unwrap().creates(&self.due);
-        pause().await;
-        Ok(())
-    }
-
-    async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {
-        pause().await;
-        let now = self.clock.now();
-        let held = {
-            let mut ledger = self.ledger.lock().unwrap();
-            match record {
-                Record::Looked(look) => ledger.looked(&self.due, look, now),
-                Record::Failed(failure) => ledger.failed(&self.due, failure),
-                Record::Released => ledger.released(&self.due, now),
-            }
-        };
-        pause().await;
-        Ok(held)
-    }
+/// Who works on one account.
+struct Worker {
+    work: Pin<Box<dyn Future<Output = ()>>>,
+    stop: CancellationToken,
+    /// When the lease ends.
+    until: Timestamp,
 }
 
 struct World {
     clock: Clock,
     target: TargetName,
+    whole: Arc<whole::Target>,
     ledger: Arc<Mutex<Ledger>>,
     accounts: Arc<Mutex<Accounts>>,
-    workers: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    workers: Vec<Worker>,
+    /// Stops those who are at work.
+    stop: CancellationToken,
     /// All that each account ever was to have: what `lifecycle` withdraws.
     given: [BTreeSet<Entitlement>; ROWS],
 }
@@ -158,12 +131,16 @@ impl World {
         for _ in 0..ROWS {
             ledger.add(&target, Desired::closed(), clock.now());
         }
+        let accounts: Arc<Mutex<Accounts>> = Arc::default();
+        let connector = Arc::new(Target(accounts.clone(), clock.clone()));
         Self {
             clock,
             target,
+            whole: Arc::new(whole::Target::new(connector, whole::Treatment::default())),
             ledger: Arc::new(Mutex::new(ledger)),
-            accounts: Arc::default(),
+            accounts,
             workers: Vec::new(),
+            stop: CancellationToken::new(),
             given: Default::default(),
         }
     }
@@ -191,6 +168,7 @@ impl World {
                     drop(self.workers.swap_remove(worker));
                 }
             }
+            Action::Stop => std::mem::take(&mut self.stop).cancel(),
             Action::Turn { secs } => self.clock.advance(SignedDuration::from_secs(secs)),
             Action::Land => self.land(),
             Action::Before { address } => {
@@ -214,23 +192,39 @@ impl World {
 
     fn claim(&mut self) {
         let now = self.clock.now();
+        if !self.whole.may_be_asked(now) {
+            return;
+        }
         for due in self.ledger.lock().unwrap().claim_due(&self.target, now, LEASE, ROWS) {
-            let (target, clock) = (Target(self.accounts.clone()), self.clock.clone());
-            let claim = Memory { ledger: self.ledger.clone(), due, clock: self.clock.clone() };
-            self.workers.push(Box::pin(async move {
+            let (whole, clock, until) = (self.whole.clone(), self.clock.clone(), due.lease_until);
+            let (ledger, stop) = (self.ledger.clone(), self.stop.clone());
+            let claim =
+                Memory { ledger, due, clock: clock.clone(), target: whole.clone(), stop: stop.clone() };
+            let work = Box::pin(async move {
                 let link = Link { id: None, email: vec!["x.example".to_owned()] };
-                converge(&target, &link, &claim.due, &claim, &clock, 0.5).await.unwrap();
-            }));
+                converge(&*whole.connector, &link, &claim.due, &claim, &clock, 0.5).await.unwrap();
+            });
+            self.workers.push(Worker { work, stop, until });
         }
     }
 
     fn go(&mut self, worker: usize, mishap: Mishap) {
-        let Some(future) = self.workers.get_mut(worker) else { return };
-        self.accounts.lock().unwrap().mishap = Some(mishap);
-        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+        let Some(Worker { work, stop, until }) = self.workers.get_mut(worker) else { return };
+        let begun = {
+            let mut accounts = self.accounts.lock().unwrap();
+            accounts.mishap = Some(mishap);
+            accounts.begun
+        };
+        let is_done = work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let mut accounts = self.accounts.lock().unwrap();
+        accounts.mishap = None;
+        if accounts.begun > begun {
+            assert!(!stop.is_cancelled(), "a call begins after the word to stop");
+            assert!(self.clock.now() + CALL <= *until, "a call begins that may outlast the lease");
+        }
+        if is_done {
             drop(self.workers.swap_remove(worker));
         }
-        self.accounts.lock().unwrap().mishap = None;
     }
 
     fn land(&self) {
@@ -255,8 +249,9 @@ impl World {
         }
         for _ in 0..6 {
             let next = self.ledger.lock().unwrap().next_due(&self.target);
-            let Some(next) = next else { return };
-            self.clock.advance(next.duration_since(self.clock.now()).max(SignedDuration::ZERO));
+            let Some(next) = next.map(|next| next.max(self.whole.paused_until())) else { return };
+            // From where it was set back to, if it was.
+            self.clock.advance(next.duration_since(self.clock.wall()).max(SignedDuration::ZERO));
             self.claim();
             while !self.workers.is_empty() {
                 self.go(0, Mishap::None);
@@ -306,42 +301,6 @@ impl World {
 
 fn addressed(address: usize) -> String {
     format!("p{address}@x.example")
-}
-
-/// Every change has one event: told in order, they make an account that is as the target's.
-fn told(events: &[Event], desired: &Desired, actual: &Actual) {
-    let (mut exists, mut active, mut stuck, mut held) = (false, false, false, BTreeSet::new());
-    for event in events {
-        let news = match event {
-            Event::Stuck => !std::mem::replace(&mut stuck, true),
-            Event::Unstuck => std::mem::replace(&mut stuck, false),
-            Event::Changed(Change::Created) => {
-                active = true;
-                !std::mem::replace(&mut exists, true)
-            }
-            Event::Changed(Change::Gone) => {
-                held.clear();
-                std::mem::replace(&mut exists, false)
-            }
-            Event::Changed(Change::Enabled) => exists && !std::mem::replace(&mut active, true),
-            Event::Changed(Change::Disabled) => exists && std::mem::replace(&mut active, false),
-            Event::Changed(Change::Updated) => exists,
-            Event::Changed(Change::Given(entitlement)) => exists && held.insert(entitlement),
-            Event::Changed(Change::Taken(entitlement)) => exists && held.remove(entitlement),
-        };
-        assert!(news, "{event:?} told, but it was so already: {events:?}");
-    }
-    match actual {
-        Actual::Absent => assert!(!exists, "it is gone, and nobody was told: {events:?}"),
-        Actual::Present(seen) => {
-            assert_eq!((exists, active), (true, seen.active));
-            // Nobody looks at what an account may do that is to be disabled; it is told once it opens again.
-            if let Desired::Active(profile) = desired {
-                let ours = seen.entitlements.iter().filter(|one| profile.entitlements.contains(*one));
-                assert_eq!(held, ours.collect(), "{events:?}");
-            }
-        }
-    }
 }
 
 /// How many stories are played: more in a long run.

@@ -45,9 +45,13 @@ pub fn after(fault: &Fault, attempts: u32, stuck: bool, chance: f64, now: Timest
     }
 }
 
-/// Until when the whole target is left alone: its limits and our credentials are not one account's affair.
-pub fn pause(fault: &Fault, failure: &Failure) -> Option<Timestamp> {
-    matches!(fault, Fault::Throttled(_) | Fault::AuthFailed(_)).then_some(failure.next_due)
+/// Until when the whole target is left alone: its limits, its rest and our credentials are not one account's affair.
+pub fn pause(fault: &Fault, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
+    match fault {
+        Fault::Throttled(_) | Fault::AuthFailed(_) => Some(failure.next_due),
+        Fault::Transient { after: Some(after), .. } => Some(asked(Some(*after), now)),
+        _ => None,
+    }
 }
 
 /// How long a target is left alone that has failed so often in a row, whichever the account.
@@ -122,8 +126,16 @@ mod tests {
         let fault = Fault::Throttled(None);
         let failure = after(&fault, PATIENCE - 1, false, 0.0, now());
         assert_eq!((failure.attempts, failure.stuck), (PATIENCE - 1, false));
-        assert_eq!(pause(&fault, &failure), Some(now() + SignedDuration::from_secs(1)));
+        assert_eq!(pause(&fault, &failure, now()), Some(now() + SignedDuration::from_secs(1)));
         let fault = Fault::transient("500");
-        assert_eq!(pause(&fault, &after(&fault, 0, false, 0.0, now())), None);
+        assert_eq!(pause(&fault, &after(&fault, 0, false, 0.0, now()), now()), None);
+        // Back when it says; the account that has failed for long waits longer.
+        let minute = SignedDuration::from_mins(1);
+        let fault = Fault::Transient { words: "503".into(), after: Some(RetryAfter::In(minute)) };
+        let failure = after(&fault, 20, true, 1.0, now());
+        assert_eq!(
+            (pause(&fault, &failure, now()), failure.next_due),
+            (Some(now() + minute), now() + CEILING)
+        );
     }
 }

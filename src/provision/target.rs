@@ -212,6 +212,11 @@ impl Target {
         from_micros(self.paused_until.load(Ordering::Acquire))
     }
 
+    /// Whether a call may begin at `now`.
+    pub(super) fn may_be_asked(&self, now: Timestamp) -> bool {
+        now >= self.paused_until()
+    }
+
     pub(super) fn pause(&self, until: Timestamp) {
         self.paused_until.fetch_max(until.as_microsecond(), Ordering::AcqRel);
     }

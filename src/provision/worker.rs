@@ -1,7 +1,7 @@
 //! Who converges when: one loop per target, so that a target that hangs holds up nobody but its own.
 
 use super::connector::Fault;
-use super::converge::{Claim, LEASE, Outcome, Record, converge};
+use super::converge::{Claim, LEASE, Record, converge};
 use super::retry;
 use super::target::{Target, Targets, is_broken};
 use crate::account::Actual;
@@ -159,9 +159,8 @@ impl Lane {
     ) -> Result<Option<Timestamp>, store::Error> {
         let now = self.clock.now();
         let room = self.target.room().saturating_sub(running.len());
-        let paused_until = self.target.paused_until();
-        if now < paused_until {
-            return Ok(Some(paused_until));
+        if !self.target.may_be_asked(now) {
+            return Ok(Some(self.target.paused_until()));
         }
         if room == 0 {
             return Ok(None);
@@ -224,14 +223,11 @@ impl Lane {
                     Fault::Unknown("what speaks to it broke over an answer; the log says more".to_owned());
                 let failure = retry::after(&fault, due.attempts, due.stuck, chance(), self.clock.now());
                 let recorded = claim.record(Record::Failed(&failure)).await;
-                recorded.map(|_| Outcome { pause: None, well: Some(false) })
+                recorded.map(|_| Some(false))
             }
         };
         match done {
-            Ok(Outcome { pause, well }) => {
-                if let Some(until) = pause {
-                    self.target.pause(until);
-                }
+            Ok(well) => {
                 if let Some(well) = well {
                     self.went(well);
                 }
@@ -264,7 +260,11 @@ struct Held<'a> {
 
 impl Claim for Held<'_> {
     fn may_go_on(&self) -> bool {
-        !self.stop.is_cancelled() && self.lane.clock.now() >= self.lane.target.paused_until()
+        !self.stop.is_cancelled() && self.lane.target.may_be_asked(self.lane.clock.now())
+    }
+
+    fn rests(&self, until: Timestamp) {
+        self.lane.target.pause(until);
     }
 
     async fn adopts(&self, native_id: &str) -> Result<bool, store::Error> {

@@ -1,12 +1,16 @@
 //! A target that does the worst: it loses answers, takes effect late, throttles and lies.
 
 use crate::account::{Actual, Candidate, Desired, Profile, Seen, Step};
+use crate::clock::Clock;
 use crate::provision::connector::{Abilities, By, Call, Connector, Fault, Key, Refusal, RetryAfter};
 use futures_util::future::BoxFuture;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+
+/// For how long it asks to be left alone.
+const ABSENCE: SignedDuration = SignedDuration::from_secs(9);
 
 /// The name of an account that is somebody else's.
 pub(super) const STRANGER: &str = "stranger";
@@ -22,6 +26,8 @@ pub(super) enum Mishap {
     /// A write's answer is lost; it takes effect later, or never.
     LostBefore,
     Transient,
+    /// It is away, and says until when.
+    Away,
     Throttled,
     AuthFailed,
     /// "Done", it says, and did nothing.
@@ -44,6 +50,10 @@ pub(super) struct Accounts {
     pub(super) deleted: BTreeSet<String>,
     pub(super) late: Vec<(Key, Step)>,
     pub(super) mishap: Option<Mishap>,
+    /// How many calls have begun.
+    pub(super) begun: usize,
+    /// Until when it has asked to be left alone, as far as anybody heard it.
+    not_before: Timestamp,
 }
 
 impl Accounts {
@@ -136,19 +146,35 @@ impl Accounts {
         ours.chain(before.map(|(native_id, _)| candidate(native_id, None))).collect()
     }
 
-    fn fault(&mut self) -> Result<Option<Mishap>, Fault> {
+    /// What goes wrong with a call. Whoever made it hears it at once.
+    fn fault(&mut self, now: Timestamp) -> Result<Option<Mishap>, Fault> {
+        let mut asks = || {
+            self.not_before = now + ABSENCE;
+            Some(RetryAfter::In(ABSENCE))
+        };
         match self.mishap.take() {
-            Some(Mishap::Transient) => Err(Fault::transient("503")),
-            Some(Mishap::Throttled) => {
-                Err(Fault::Throttled(Some(RetryAfter::In(SignedDuration::from_secs(9)))))
-            }
+            Some(Mishap::Transient) => Err(Fault::transient("500")),
+            Some(Mishap::Away) => Err(Fault::Transient { words: "503".into(), after: asks() }),
+            Some(Mishap::Throttled) => Err(Fault::Throttled(asks())),
             Some(Mishap::AuthFailed) => Err(Fault::AuthFailed("401".into())),
             other => Ok(other),
         }
     }
 }
 
-pub(super) struct Target(pub(super) Arc<Mutex<Accounts>>);
+pub(super) struct Target(pub(super) Arc<Mutex<Accounts>>, pub(super) Clock);
+
+impl Target {
+    /// A call begins, and comes to where others may go first.
+    async fn begins(&self) {
+        {
+            let mut accounts = self.0.lock().unwrap();
+            accounts.begun += 1;
+            assert!(self.1.now() >= accounts.not_before, "asked before the time that it had said");
+        }
+        pause().await;
+    }
+}
 
 impl Connector for Target {
     fn abilities(&self) -> Abilities {
@@ -157,10 +183,10 @@ impl Connector for Target {
 
     fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
         Box::pin(async {
-            pause().await;
+            self.begins().await;
             let found = {
                 let mut accounts = self.0.lock().unwrap();
-                accounts.fault()?;
+                accounts.fault(self.1.now())?;
                 match by {
                     By::Email(email) => accounts.with(email),
                     By::UserName(_) | By::Attribute(..) => Vec::new(),
@@ -177,10 +203,10 @@ impl Connector for Target {
 
     fn observe<'a>(&'a self, key: &'a Key, _: &'a Desired) -> BoxFuture<'a, Result<Actual, Fault>> {
         Box::pin(async {
-            pause().await;
+            self.begins().await;
             let seen = {
                 let mut accounts = self.0.lock().unwrap();
-                accounts.fault()?;
+                accounts.fault(self.1.now())?;
                 accounts.actual(&key.external_id)
             };
             pause().await;
@@ -190,10 +216,10 @@ impl Connector for Target {
 
     fn apply<'a>(&'a self, key: &'a Key, step: &'a Step) -> BoxFuture<'a, Result<Option<String>, Fault>> {
         Box::pin(async {
-            pause().await;
+            self.begins().await;
             let answer = {
                 let mut accounts = self.0.lock().unwrap();
-                match accounts.fault()? {
+                match accounts.fault(self.1.now())? {
                     Some(Mishap::LostAfter) => {
                         // Whatever it answered, nobody hears it.
                         let _ = accounts.apply(key, step);

@@ -2,7 +2,8 @@
 
 use crate::harness::{ADA, CARLA, Process, Site, guestpass, soon};
 use guestpass::clock::Clock;
-use serde_json::Value;
+use http::Method;
+use serde_json::{Value, json};
 
 const POLICY: &str = "policies/notes.yaml";
 
@@ -147,4 +148,51 @@ async fn plan_tells_the_calls_that_targets_would_get_and_does_none_of_it() {
     assert!(wrong.code == 2 && wrong.err.contains("version 2 is not known"), "{wrong:?}");
     process.kill().await;
     assert_eq!(plan(&[]).await.code, 2);
+}
+
+#[tokio::test]
+async fn a_plan_names_the_very_calls_that_the_target_then_gets() {
+    let (site, process) = peopled().await;
+    let config = site.config().display().to_string();
+    let group =
+        |name| json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name });
+    site.by_hand(Method::POST, "/Groups", group("visitors")).await;
+    site.change(POLICY, "groups: [readers]", "groups: [visitors]");
+    site.change(POLICY, "groups: { any: [staff] }", "groups: { any: [board] }");
+    let (planned, made) = done_as_planned(&site, &config).await;
+    assert_eq!((planned.len(), made), (2, planned.concat()));
+
+    // One that a plan cannot know of: a group that is not there yet is made for its first member.
+    site.change(POLICY, "groups: [visitors]", "groups: [newcomers]");
+    let (planned, mut made) = done_as_planned(&site, &config).await;
+    assert!(made.contains(&"POST /Groups".to_owned()), "{made:?}");
+    made.retain(|call| call != "POST /Groups");
+    assert_eq!(made, planned.concat());
+    process.kill().await;
+}
+
+/// Plans what the files say now, puts it in place as an operator confirms it, and waits until it is done. What was planned, by
+/// account, and what the target was asked; of several accounts in the order of the plan, if each had its calls in its order.
+async fn done_as_planned(site: &Site, config: &str) -> (Vec<Vec<String>>, Vec<String>) {
+    let planned = guestpass(&["plan", "--json", "--config", config]).await;
+    let planned: Value = serde_json::from_str(&planned.out).unwrap();
+    let planned: Vec<Vec<String>> = planned["accounts"].as_array().unwrap().iter().map(Site::calls).collect();
+    let before = site.scim.seen().len();
+    let refused = guestpass(&["reload", "--config", config]).await;
+    if let Some((_, confirm)) = refused.err.split_once("guestpass reload --confirm ") {
+        let version = confirm.split_whitespace().next().unwrap();
+        let done = guestpass(&["reload", "--config", config, "--confirm", version]).await;
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    let expected = planned.concat().len();
+    let rests = || async {
+        let accounts = site.operator().asks("/accounts").await;
+        let rests = accounts.as_array().unwrap().iter().all(|account| account["due"].is_null());
+        (rests && site.writes(before).await.len() >= expected).then_some(())
+    };
+    soon(rests).await;
+    let mut made = site.writes(before).await;
+    let place = |call: &String| planned.iter().position(|calls| calls.contains(call));
+    made.sort_by_key(place);
+    (planned, made)
 }

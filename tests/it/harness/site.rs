@@ -203,13 +203,14 @@ impl Site {
 
     /// The provider knows so many people like Carla, `c-0` and so on, and nobody else.
     pub(crate) fn crowd(&self, count: usize) {
-        let guest = Person::cast().into_iter().find(|person| person.sub == super::CARLA).unwrap();
-        let named = |number: usize| Person {
-            sub: format!("c-{number}"),
-            email: format!("c-{number}@example.com"),
-            ..guest.clone()
-        };
-        self.people((0..count).map(named).collect());
+        self.people(crowd(count));
+    }
+
+    /// The same, with other groups for one of them.
+    pub(crate) fn crowd_but(&self, count: usize, other: usize, groups: &[&str]) {
+        let mut people = crowd(count);
+        people[other].groups = groups.iter().map(|&group| group.to_owned()).collect();
+        self.people(people);
     }
 
     /// The cast, with other groups for one of them.
@@ -229,6 +230,30 @@ impl Site {
         let reply = reply.send().await.unwrap();
         assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
         serde_json::from_str(&reply.text().await.unwrap()).unwrap_or_default()
+    }
+
+    /// The calls that Notes was asked to change something by, after it had seen so many, as a plan names them.
+    pub(crate) async fn writes(&self, after: usize) -> Vec<String> {
+        let seen = self.scim.seen().split_off(after);
+        let groups = self.by_hand(http::Method::GET, "/Groups", json!({})).await;
+        let named = |path: &str| {
+            let id = path.strip_prefix("/Groups/")?;
+            let group = groups["Resources"].as_array()?.iter().find(|group| group["id"] == id)?;
+            Some(format!("/Groups ({})", group["displayName"].as_str()?))
+        };
+        let writes = seen.iter().filter(|(method, _)| *method != http::Method::GET);
+        let said = writes.map(|(method, path)| {
+            let path = path.strip_prefix("/scim/v2").unwrap();
+            format!("{method} {}", named(path).unwrap_or_else(|| path.to_owned()))
+        });
+        said.collect()
+    }
+
+    /// The calls that are planned for one account, in the same form.
+    pub(crate) fn calls(account: &Value) -> Vec<String> {
+        let said =
+            |call: &Value| format!("{} {}", call["method"].as_str().unwrap(), call["path"].as_str().unwrap());
+        account["calls"].as_array().into_iter().flatten().map(said).collect()
     }
 
     /// Somebody signs in to Notes, in a browser of their own.
@@ -288,6 +313,17 @@ policies: policies/
 "#
         )
     }
+}
+
+/// So many people like Carla.
+fn crowd(count: usize) -> Vec<Person> {
+    let guest = Person::cast().into_iter().find(|person| person.sub == super::CARLA).unwrap();
+    let named = |number: usize| Person {
+        sub: format!("c-{number}"),
+        email: format!("c-{number}@example.com"),
+        ..guest.clone()
+    };
+    (0..count).map(named).collect()
 }
 
 const POLICY: &str = "version: 1

@@ -47,4 +47,5 @@ mod signals;
 mod sockets;
 mod step_up;
 mod traces;
+mod turns;
 mod wildcard;

@@ -1,7 +1,10 @@
-//! Whose turn it is in a target: one that never answers costs nobody elsewhere a moment.
+//! Whose turn it is in a target: who may do much loses it before others; and one that never answers costs nobody elsewhere a
+//! moment.
 
-use crate::harness::{Counterpart, House, Mood, Site, soon};
+use crate::harness::{ADA, CARLA, Counterpart, House, Mood, Site, soon};
 use guestpass::clock::Clock;
+use http::Method;
+use jiff::SignedDuration;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,47 @@ const PEOPLE: usize = 9;
 
 async fn site() -> Site {
     Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await
+}
+
+#[tokio::test]
+async fn who_may_do_much_loses_it_before_others_though_it_was_refused_before() {
+    for (more, order) in [("privileged: [writers]", [ADA, CARLA]), ("privileged: []", [CARLA, ADA])] {
+        let site = site().await;
+        let token = "${file:scim-token}\"";
+        site.change(CONFIG, token, &format!("{token}, parallel: 1, {more}"));
+        let house = House::of(site).await;
+        for person in [ADA, CARLA] {
+            house.guest(person).await;
+        }
+        house.settled().await;
+        let operator = house.operator();
+        let revokes = async |person| {
+            operator.orders(&format!("/people/{person}@demo/revoke"), json!({})).await;
+        };
+        // The target asks to be left alone, so that both wait until that is over: Carla for longer, since Ada's next try is
+        // then.
+        house.scim.is(Mood::Throttles);
+        revokes(ADA).await;
+        let paused =
+            || async { operator.asks("/targets").await[0]["paused_until"].is_string().then_some(()) };
+        soon(paused).await;
+        revokes(CARLA).await;
+        house.scim.is(Mood::Well);
+        let before = house.scim.seen().len();
+        house.turn(SignedDuration::from_secs(10));
+        house.settled().await;
+
+        let accounts = house.accounts().await;
+        let of = |person| {
+            let group = if person == ADA { "writers" } else { "readers" };
+            let account = accounts.iter().find(|account| account.groups == [group]).unwrap();
+            (Method::PATCH, format!("/scim/v2/Users/{}", account.id))
+        };
+        let mut calls = house.scim.seen().split_off(before);
+        calls.retain(|(method, _)| *method != Method::GET);
+        assert_eq!(calls, order.map(of), "{more}");
+        house.finish().await;
+    }
 }
 
 #[tokio::test]

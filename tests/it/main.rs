@@ -18,6 +18,7 @@ mod conditions;
 mod conformance;
 mod crash;
 mod doctor;
+mod drift;
 mod effects;
 mod ends;
 mod forward_auth;

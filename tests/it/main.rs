@@ -24,6 +24,7 @@ mod ends;
 mod forward_auth;
 mod harness;
 mod house;
+mod invariants;
 mod keys;
 mod listeners;
 mod moving;

@@ -122,19 +122,18 @@ async fn round(mut seed: u64) {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    let come = async {
+    let rests = |row: &Value| row["due"].is_null() && row["state"] == state(row);
+    let all = async {
         while let Some(came) = coming.join_next().await {
             came.unwrap();
         }
+        soon(|| async {
+            let accounts = operator.asks("/accounts").await;
+            accounts.as_array().unwrap().iter().all(rests).then_some(accounts)
+        })
+        .await
     };
-    tokio::select! { () = come => {}, () = retries => {} }
-
-    let kept = soon(|| async {
-        let accounts = operator.asks("/accounts").await;
-        let rests = |row: &Value| row["due"].is_null() && row["state"] == state(row);
-        accounts.as_array().unwrap().iter().all(rests).then_some(accounts)
-    });
-    let kept = kept.await;
+    let kept = tokio::select! { kept = all => kept, () = retries => unreachable!("it has no end") };
     let rows = kept.as_array().unwrap();
     let theirs = site.notes.accounts().await.unwrap();
     let record = operator.asks("/audit").await;

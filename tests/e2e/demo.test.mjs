@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { binary, browser, eventually, log, output, start, stop, temporaryFolder } from './helpers.mjs';
+import { binary, browser, eventually, heading, log, output, start, stop, temporaryFolder } from './helpers.mjs';
 
 const images = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 let demo, chromium, stage, carla, notes, access;
@@ -103,7 +103,6 @@ test('Ctrl-C ends everything cleanly', async () => {
   assert.doesNotMatch(log('demo'), /ERROR|panicked/);
 });
 
-const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
 
 /** A page of a browser that nobody has used before. */
 async function newPage(options = {}) {

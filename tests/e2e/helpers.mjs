@@ -136,6 +136,19 @@ export const browser = () =>
     args: ['--disable-quic', '--disable-sync', '--disable-gpu', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
   });
 
+/** Waits for a page with this heading. */
+export const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
+
+/** A page of a browser of their own in which somebody sees the app at `url` that greets them by `name`, and its cookies there. */
+export async function signedIn(chromium, url, name, answer) {
+  const page = await (await chromium.newContext()).newPage();
+  await page.goto(url);
+  await answer(page);
+  await heading(page, `Hello ${name}`);
+  const cookies = await page.context().cookies(url);
+  return { page, cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; ') };
+}
+
 /**
  * The beginning of a configuration of guestpass, for a provider called staff, of which `more` may be said; what comes after
  * `apps:` is the caller's.

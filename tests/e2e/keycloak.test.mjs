@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, run, start, stop, temporaryFolder } from './helpers.mjs';
+import {
+  ask, binary, browser, commandsOf, configurationFor, eventually, freePort, heading, isUp, jsonLines, run,
+  signedIn as signedInAt, start, stop, temporaryFolder,
+} from './helpers.mjs';
 
 const people = {
   erin: { firstName: 'Erin', lastName: 'Employee', groups: ['employees', 'editors'] },
@@ -254,17 +257,9 @@ async function answer(page, who) {
   await page.locator('#kc-login').click();
 }
 
-/** A page of a browser of their own in which somebody sees the wiki, and its cookies there. */
-async function signedIn(who) {
-  const page = await newPage();
-  await page.goto(wikiUrl);
-  await answer(page, who);
-  await heading(page, `Hello ${people[who].firstName} ${people[who].lastName}`);
-  const cookies = await page.context().cookies(wikiUrl);
-  return { page, cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; ') };
-}
+/** A page in which somebody sees the wiki, and its cookies there. */
+const signedIn = (who) =>
+  signedInAt(chromium, wikiUrl, `${people[who].firstName} ${people[who].lastName}`, (page) => answer(page, who));
 
 /** What a script gets from the wiki with these cookies. */
 const knocks = async (cookie) => (await ask(wikiUrl, { headers: { cookie } })).status;
-
-const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();

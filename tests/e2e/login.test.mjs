@@ -7,7 +7,9 @@ import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, commandsOf, eventually, freePort, isUp, sleep, start, stop, temporaryFolder } from './helpers.mjs';
+import {
+  ask, binary, browser, commandsOf, eventually, freePort, heading, isUp, sleep, start, stop, temporaryFolder,
+} from './helpers.mjs';
 
 const people = {
   erin: { name: 'Erin Employee', email: 'erin@example.com', email_verified: true, groups: ['employees'] },
@@ -309,7 +311,6 @@ const shows = (token) => ask(wikiUrl, { headers: { authorization: `Bearer ${toke
 /** A page of a browser that nobody has used before. */
 const newPage = async () => (await chromium.newContext()).newPage();
 
-const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
 
 /** Goes to `url`, and on to where staff are asked who they are. */
 async function toStaff(page, url) {

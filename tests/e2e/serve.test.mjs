@@ -7,8 +7,8 @@ import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
 import {
-  ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, scimServer, sleep, start, stop,
-  temporaryFolder,
+  ask, binary, browser, commandsOf, configurationFor, eventually, freePort, heading, isUp, jsonLines, scimServer,
+  sleep, start, stop, temporaryFolder,
 } from './helpers.mjs';
 
 /** How long a contractor may stay, in seconds: enough to sign in on a slow machine. */
@@ -294,7 +294,6 @@ async function signIn(page, sub) {
   return reply;
 }
 
-const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
 
 const assertion = async (page) => JSON.parse(await page.textContent('pre'));
 

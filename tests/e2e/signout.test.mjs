@@ -8,7 +8,10 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Idp } from './provider.mjs';
 import { startWiki } from './wiki.mjs';
-import { ask, binary, browser, commandsOf, configurationFor, eventually, freePort, isUp, jsonLines, start, stop, temporaryFolder } from './helpers.mjs';
+import {
+  ask, binary, browser, commandsOf, configurationFor, eventually, freePort, heading, isUp, jsonLines,
+  signedIn as signedInAt, start, stop, temporaryFolder,
+} from './helpers.mjs';
 
 const people = {
   erin: { name: 'Erin Employee', groups: ['employees'] },
@@ -121,17 +124,9 @@ const configuration = `${configurationFor({ access, port, issuer: idp.issuer, cl
   wiki: { title: Wiki, host: wiki.localhost, upstream: "http://127.0.0.1:${wikiPort}" }
 `;
 
-/** A page of a browser of their own in which somebody sees the wiki, and its cookies there. */
-async function signedIn(who) {
-  const page = await (await chromium.newContext()).newPage();
-  await page.goto(wikiUrl);
-  await page.getByRole('button', { name: who }).click();
-  await heading(page, `Hello ${people[who].name}`);
-  const cookies = await page.context().cookies(wikiUrl);
-  return { page, cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; ') };
-}
+/** A page in which somebody sees the wiki, and its cookies there. */
+const signedIn = (who) =>
+  signedInAt(chromium, wikiUrl, people[who].name, (page) => page.getByRole('button', { name: who }).click());
 
 /** What a script gets from the wiki with these cookies. */
 const knocks = async (cookie) => (await ask(wikiUrl, { headers: { cookie } })).status;
-
-const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();

@@ -12,7 +12,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 pub(super) fn examine(config: &Config, now: Timestamp, findings: &mut Findings) {
     let shown: Vec<Shown> = config.tls.iter().flat_map(|tls| tls.shown()).collect();
     for certificate in &shown {
-        judge(&certificate.file, certificate.ends, now, findings);
+        judge_certificate(&certificate.file, certificate.ends, now, findings);
     }
     if !shown.is_empty() {
         let own = config.url.host_str().unwrap_or_default();
@@ -29,31 +29,24 @@ pub(super) fn examine(config: &Config, now: Timestamp, findings: &mut Findings) 
     for (name, provider) in &config.providers {
         if let Some(pem) = &provider.client.certificate {
             let about = format!("by which {name} knows us");
-            judge(&about, ends_of(pem.as_bytes()), now, findings);
+            judge_certificate(&about, ends_of(pem.as_bytes()), now, findings);
         }
         if let Some(ends) = provider.client.ends() {
-            judge_secret(&name.to_string(), ends, now, findings);
+            let mend = "have the provider give another one, and say its day in `client.expires`";
+            judge(("secret", &name.to_string()), ends, now, (mend, mend), findings);
         }
     }
-    for state in config.upstreams.states() {
-        if let Some(ends) = state.certificate_ends {
-            judge(&format!("by which {} knows us", state.endpoint), Some(ends), now, findings);
-        }
+    for state in config.upstreams.states().iter().filter(|state| state.certificate_ends.is_some()) {
+        judge_certificate(
+            &format!("by which {} knows us", state.endpoint),
+            state.certificate_ends,
+            now,
+            findings,
+        );
     }
 }
 
-fn judge_secret(provider: &str, ends: Timestamp, now: Timestamp, findings: &mut Findings) {
-    let mend = "have the provider give another one, and say its day in `client.expires`";
-    if ends <= now {
-        findings.wrong("secret", provider, &format!("ended on {ends}"), mend);
-    } else if ends.duration_since(now) < SOON {
-        findings.warning("secret", provider, &format!("ends on {ends}"), mend);
-    } else {
-        findings.ok("secret", provider, &format!("ends on {ends}"));
-    }
-}
-
-fn judge(about: &str, ends: Option<Timestamp>, now: Timestamp, findings: &mut Findings) {
+fn judge_certificate(about: &str, ends: Option<Timestamp>, now: Timestamp, findings: &mut Findings) {
     let Some(ends) = ends else {
         return findings.warning(
             "certificate",
@@ -62,22 +55,24 @@ fn judge(about: &str, ends: Option<Timestamp>, now: Timestamp, findings: &mut Fi
             "see whether it is a certificate",
         );
     };
-    let what = format!("ends on {ends}");
+    let late = "renew it: nobody believes it any more";
+    let soon = "renew it now; the file is read again without a restart";
+    judge(("certificate", about), ends, now, (late, soon), findings);
+}
+
+/// What is to be found of something by when it ends, and what mends that once it has, and before.
+fn judge(
+    (check, about): (&str, &str),
+    ends: Timestamp,
+    now: Timestamp,
+    (late, soon): (&str, &str),
+    findings: &mut Findings,
+) {
     if ends <= now {
-        findings.wrong(
-            "certificate",
-            about,
-            &format!("ended on {ends}"),
-            "renew it: nobody believes it any more",
-        );
+        findings.wrong(check, about, &format!("ended on {ends}"), late);
     } else if ends.duration_since(now) < SOON {
-        findings.warning(
-            "certificate",
-            about,
-            &what,
-            "renew it now; the file is read again without a restart",
-        );
+        findings.warning(check, about, &format!("ends on {ends}"), soon);
     } else {
-        findings.ok("certificate", about, &what);
+        findings.ok(check, about, &format!("ends on {ends}"));
     }
 }

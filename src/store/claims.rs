@@ -50,8 +50,8 @@ impl Books<'_> {
     /// Claims up to `limit` accounts of `target` that are due at `now`, for `lease`. What takes something comes first
     /// (see [`Rank`](super::Rank)), then what waits longest. While a lease runs nobody else claims the account.
     ///
-    /// Where `counted` finds that more is taken than may be, what was narrowed and not confirmed is left alone. Counted
-    /// and claimed is in one transaction: nothing slips through in between.
+    /// Where `counted` finds that more is taken than may be, what was narrowed and not confirmed is left alone. What is
+    /// claimed was counted: nothing slips through in between.
     pub async fn claim_due(
         &self,
         target: &TargetName,
@@ -60,6 +60,23 @@ impl Books<'_> {
         limit: usize,
         counted: &Counted<'_>,
     ) -> Result<Claimed, Error> {
+        loop {
+            if let Some(claimed) = self.claim_counted(target, now, lease, limit, counted).await? {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    /// As [`claim_due`](Self::claim_due); `None`, and nothing was claimed, where more came to be taken between the count and
+    /// the claim.
+    async fn claim_counted(
+        &self,
+        target: &TargetName,
+        now: Timestamp,
+        lease: SignedDuration,
+        limit: usize,
+        counted: &Counted<'_>,
+    ) -> Result<Option<Claimed>, Error> {
         let mut tx = self.store.write().await?;
         self.store.lock(&mut tx, &format!("claims of {target}")).await?;
         let taken = narrowed(&mut *tx, target, counted.since).await?;
@@ -81,8 +98,13 @@ impl Books<'_> {
             .bind(i64::from(held))
             .fetch_all(&mut *tx)
             .await?;
+        // PostgreSQL lets each statement see what was committed before it, so the claim may see more than the count did.
+        if !held && !rows.is_empty() && narrowed(&mut *tx, target, counted.since).await? > taken {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         tx.commit().await?;
-        Ok(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held })
+        Ok(Some(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held }))
     }
 
     /// Ends at `at` every lease that would run longer: whoever took it has died, since the store is one process's.

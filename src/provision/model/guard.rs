@@ -11,6 +11,10 @@ use crate::store::{Claimed, Counted, Look, Rank, Store};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Whose accounts there are.
 const PEOPLE: usize = 16;
@@ -186,4 +190,31 @@ proptest! {
             world.take(Action::Confirm).await;
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_between_the_count_and_the_claim_was_counted_all_the_same() {
+    let mut world = World::new().await;
+    world.work(PEOPLE).await;
+    for person in 0..4 {
+        world.take(Action::Take(person)).await;
+    }
+    let (store, clock, target) = (world.store.clone(), world.clock.clone(), world.target.clone());
+    let later = Arc::new(tokio::sync::Mutex::new(world));
+    let counts = AtomicUsize::new(0);
+    let lets_pass = |taken, _| {
+        if counts.fetch_add(1, Ordering::AcqRel) == 0 {
+            let world = later.clone();
+            let mut takes = tokio::spawn(async move { world.lock().await.take(Action::Take(4)).await });
+            // With SQLite it has to wait until the claim is made.
+            let waits = tokio::time::timeout(Duration::from_millis(200), &mut takes);
+            let _ = tokio::task::block_in_place(|| Handle::current().block_on(waits));
+        }
+        taken <= 4
+    };
+    let now = clock.now() + SignedDuration::from_mins(1);
+    let counted = Counted { since: Timestamp::MIN, is_few: &|_| true, lets_pass: &lets_pass };
+    let claimed = store.bookkeep().claim_due(&target, now, LEASE, PEOPLE, &counted).await.unwrap();
+    assert_eq!((claimed.held, claimed.due.len()), if claimed.taken > 4 { (true, 0) } else { (false, 4) });
+    assert!(counts.load(Ordering::Acquire) > 0);
 }

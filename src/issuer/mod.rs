@@ -221,7 +221,11 @@ impl Issuer {
             |keys: &KeySet| Claims::verify(id_token.expose_secret(), keys, &expected, &occasion, now);
         let claims = self.by_keys(&known, verify).await?;
         let claims = self.complete(claims, &known, &tokens.access_token).await?;
-        let refresh = tokens.refresh_token.zip(self.refreshes_every());
+        let every = self.refreshes_every();
+        if every.is_some() && tokens.refresh_token.is_none() {
+            tracing::warn!(provider = %self.name, "it is to be asked again (`refresh`), and gave no refresh token for this sign-in");
+        }
+        let refresh = tokens.refresh_token.zip(every);
         let refresh = refresh.map(|(token, every)| Refreshable { token, every });
         let id_token = Some(id_token).filter(|_| self.settings.end_session);
         Ok(Vouched { claims, id_token, refresh })

@@ -9,7 +9,7 @@ use crate::issuer::Refreshable;
 use crate::names::{GrantId, IdentityId, UserId};
 use crate::policy::Known;
 use crate::session::Session;
-use crate::store::{SignIn, token_hash};
+use crate::store::{Refresh, SignIn, token_hash};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -321,6 +321,21 @@ async fn replicas_that_look_in_the_same_microsecond_ask_about_different_people()
         assert!(asked.insert(refresh.subject.sub.clone()), "{} is asked about twice", refresh.subject.sub);
     }
     assert!(claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_was_moved_from_another_sign_in_opens_nothing_and_holds_up_nobody() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    for sub in ["c-1", "c-2", "c-3"] {
+        let refresh = Refreshable { token: format!("that of {sub}").into(), every: HOUR };
+        place.lifecycle.login(&claims(sub, json!(["guests"])), None, Some(&refresh), None).await.unwrap();
+    }
+    let claim = async |now| place.store.bookkeep().claim_refreshes(now, HOUR, 16).await.unwrap();
+    let who = |due: &[Refresh]| due.iter().map(|one| one.subject.sub.clone()).collect::<BTreeSet<_>>();
+    let all = claim(start() + HOUR).await;
+    let of = |sub: &str| all.iter().find(|one| one.subject.sub == sub).unwrap().sign_in;
+    place.store.puts_refresh_token_of(of("c-1"), of("c-2")).await;
+    assert_eq!(who(&claim(start() + HOUR * 3).await), BTreeSet::from(["c-1".to_owned(), "c-3".to_owned()]));
 }
 
 #[tokio::test]

@@ -93,7 +93,8 @@ async fn a_store_that_cannot_be_written_denies_says_so_and_loses_nothing() {
     house.database.suffers(Deed::FILL).await;
     for person in [CARLA, OTTO] {
         let page = house.sign_in(&house.browser(), &house.notes_url, person).await;
-        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        let said = (page.status, page.header("retry-after"));
+        assert_eq!(said, (StatusCode::SERVICE_UNAVAILABLE, Some("5")));
         assert!(page.text.contains("store_unavailable"), "{}", page.text);
     }
     assert_eq!(house.operator().tries("/people/c-17@demo/revoke", serde_json::json!({})).await.0, 503);

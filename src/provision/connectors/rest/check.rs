@@ -91,7 +91,7 @@ impl<'a> Check<'a> {
     fn looks(&mut self) {
         let description = self.description;
         let always = Scope::of(description, &[ALWAYS]);
-        let id = Scope::of(description, &[ALWAYS, &["id", "account"]]);
+        let id = Scope::of(description, &[ALWAYS, &["id", "account", "groups"]]);
         self.calls(&["find".into(), "by-id".into()], &description.find.by_id, &id, Kind::Look);
         if let Some(calls) = &description.find.by_mark {
             let scope = Scope::of(description, &[ALWAYS, PROFILE]);

@@ -134,7 +134,7 @@ pub(super) struct Account {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Expires {
-    /// Where the account says it.
+    /// Where the account says it; `false`, where it has nothing that could end.
     pub(super) at: Expression,
     /// How it is written; `expires` is written so, too.
     pub(super) written: Notation,

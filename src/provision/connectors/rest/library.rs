@@ -6,8 +6,9 @@ use crate::document::{Mistakes, closest};
 use crate::provision::connector::words;
 
 /// Name and text of each.
-const LIBRARY: [(&str, &str); 5] = [
+const LIBRARY: [(&str, &str); 6] = [
     ("gitea", include_str!("../../../../connectors/gitea.yaml")),
+    ("gitlab", include_str!("../../../../connectors/gitlab.yaml")),
     ("grafana", include_str!("../../../../connectors/grafana.yaml")),
     ("jira-cloud", include_str!("../../../../connectors/jira-cloud.yaml")),
     ("jupyterhub", include_str!("../../../../connectors/jupyterhub.yaml")),

@@ -123,6 +123,9 @@ impl Expires {
 
     fn seen(&self, known: &Known, wanted: Option<Timestamp>) -> Result<Expiry, String> {
         let found = self.at.value(known)?;
+        if found == Value::Bool(false) {
+            return Ok(Expiry::NotKept);
+        }
         let held = match text(&found).filter(|told| !told.is_empty()) {
             Some(told) => {
                 let moment = self.written.read(&told);

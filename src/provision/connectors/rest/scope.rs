@@ -12,7 +12,8 @@ pub(super) const ALWAYS: &[&str] = &["settings", "external_id"];
 /// In a step for an account that is there.
 pub(super) const ACCOUNT: &[&str] = &["settings", "external_id", "id"];
 /// Where it is known what the account is to be.
-pub(super) const PROFILE: &[&str] = &["user_name", "display_name", "email", "attributes", "expires"];
+pub(super) const PROFILE: &[&str] =
+    &["user_name", "display_name", "email", "attributes", "expires", "groups"];
 /// Of a call itself.
 const OWN: [&str; 5] = ["answer", "items", "item", "page", "account"];
 

@@ -139,7 +139,9 @@ impl Rest {
 
     /// What is known in every call: of the target, of whose account it is, and of what the account is to be.
     pub(super) fn known(&self, key: Option<&Key>, profile: Option<&Profile>) -> Result<Known, String> {
-        let mut known = Known::default().with("settings", self.settings.clone());
+        let mut known = Known::default()
+            .with("settings", self.settings.clone())
+            .with("groups", profile.map_or_else(|| json!([]), groups));
         if let Some(key) = key {
             known.learn("external_id", json!(key.external_id));
         }
@@ -158,6 +160,15 @@ impl Rest {
         known.name(&self.description.names)?;
         Ok(known)
     }
+}
+
+/// The names of the groups that an account is to be in.
+fn groups(profile: &Profile) -> Value {
+    let group = |one: &Entitlement| match one {
+        Entitlement::Group(name) => Some(json!(name)),
+        Entitlement::Role(_) => None,
+    };
+    profile.entitlements.iter().filter_map(group).collect()
 }
 
 /// What a step comes to, in a few words.

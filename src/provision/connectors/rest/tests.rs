@@ -3,6 +3,7 @@
 
 mod checks;
 mod gitea;
+mod gitlab;
 mod grafana;
 mod jira;
 mod language;

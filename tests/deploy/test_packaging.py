@@ -73,6 +73,7 @@ class Image(unittest.TestCase):
     def test_all_that_the_program_is_made_of_is_sent_to_the_build(self):
         sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
         used = {"Cargo.toml", "Cargo.lock", "src"}
+        used |= set(re.findall(r"\./(scripts/[\w-]+)", (ROOT / "Dockerfile").read_text()))
         for file in (ROOT / "src").rglob("*.rs"):
             for path in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', file.read_text()):
                 used.add((file.parent / path).resolve().relative_to(ROOT).parts[0])

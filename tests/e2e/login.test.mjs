@@ -254,6 +254,29 @@ for (const [what, resource] of [['a JWT', api], ['a text that only its provider 
   });
 }
 
+// The last one: from here on it is later.
+test('an attempt outlives a restart, and not eleven minutes', async () => {
+  const again = async (...command) => {
+    await stop(gateway);
+    // What is timed by itself goes on as if nothing were.
+    const env = { FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+    const [program, ...args] = [...command, binary, 'serve', '--config', config];
+    gateway = await start('guestpass-login', program, args, { env });
+    await eventually('the gateway is up', () => isUp(access));
+  };
+  const [soon, late] = [await newPage(), await newPage()];
+  for (const page of [soon, late]) await toStaff(page, wikiUrl);
+  await again();
+  await soon.getByRole('button', { name: 'erin' }).click();
+  await heading(soon, 'Hello Erin Employee');
+  await again('faketime', '-f', '+11m');
+  await late.getByRole('button', { name: 'erin' }).click();
+  await heading(late, 'This sign-in is over.');
+  await late.getByRole('link', { name: 'Sign in' }).click();
+  await heading(late, 'Where do you sign in?');
+  for (const page of [soon, late]) await page.context().close();
+});
+
 const policy = `
 version: 1
 roles:

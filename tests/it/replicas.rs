@@ -192,6 +192,33 @@ async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_slow_makes_sign_ins_slow_and_nothing_else() {
+    let Some(site) = shared().await else { return };
+    let valve = site.behind_a_valve();
+    let process = Process::serve(&site).await;
+    let warm = signed_in(&site, CARLA).await;
+    valve.is(Flow::Slow(Duration::from_millis(50)));
+    // What is in memory does not wait for it.
+    let asked = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(knocks(&site, site.front, &warm).await.0, 200);
+    }
+    assert!(asked.elapsed() < Duration::from_secs(9), "each waited for it: {:?}", asked.elapsed());
+    let comes = signed_in(&site, ADA).await;
+    assert_eq!(knocks(&site, site.front, &comes).await.0, 200);
+    assert_eq!(site.watched("/readyz").await.0, 200);
+    site.operator().orders("/people/c-17@demo/revoke", json!({})).await;
+    assert_eq!(knocks(&site, site.front, &warm).await.0, 401);
+    soon(|| async {
+        let accounts = site.notes.accounts().await.unwrap();
+        let open = accounts.iter().filter(|account| account.active).count();
+        ((accounts.len(), open) == (2, 1)).then_some(())
+    })
+    .await;
+    assert_eq!(process.stop().await, 0);
+}
+
+#[tokio::test]
 async fn a_standby_that_takes_over_knows_all_that_was_said() {
     let Some(primary) = Server::start() else {
         assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed");

@@ -2,6 +2,7 @@
 
 use super::counterpart::reserve;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -10,6 +11,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
     Open,
+    /// Whatever goes through takes so long, each way.
+    Slow(Duration),
     /// Connections are accepted and kept; nothing goes through.
     Stopped,
     /// Connections are broken, and new ones too.
@@ -73,9 +76,11 @@ async fn copy(
 ) {
     let mut bytes = vec![0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if flow.wait_for(|flow| *flow == Flow::Open).await.is_err()
-            || to.write_all(&bytes[..count]).await.is_err()
-        {
+        let Ok(now) = flow.wait_for(|flow| *flow != Flow::Stopped).await.map(|now| *now) else { return };
+        if let Flow::Slow(delay) = now {
+            tokio::time::sleep(delay).await;
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

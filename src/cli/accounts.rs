@@ -9,7 +9,10 @@ use crate::names::{AccountId, TargetName};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Lists the accounts that guestpass keeps in apps. With --stuck, exit code 1 says that there are some.
 #[derive(Args)]
@@ -58,6 +61,20 @@ enum Order {
     },
 }
 
+/// After how long somebody who waits wants to know what for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All accounts of a target, and whose they are.
+async fn all_of(target: &TargetName, form: &Form) -> anyhow::Result<Value> {
+    let (client, path) = (Client::new(&form.reach)?, format!("/targets/{target}/import"));
+    let mut reading = pin!(client.get(&path));
+    if let Ok(read) = timeout(PATIENCE, &mut reading).await {
+        return read;
+    }
+    eprintln!("Reading all accounts of {target}, page by page: where there are many it takes minutes.");
+    reading.await
+}
+
 impl Accounts {
     pub(super) fn run(self) -> Done {
         match &self.order {
@@ -73,8 +90,7 @@ impl Accounts {
                 order(why, &format!("/accounts/{account}/decide"), json!({ "adopt": adopt }), &done)
             }
             Some(Order::Import { target, form }) => {
-                let path = format!("/targets/{target}/import");
-                let imported: Value = wait_for(async { Client::new(&form.reach)?.get(&path).await })?;
+                let imported = wait_for(all_of(target, form))?;
                 if form.json {
                     println!("{imported}");
                 } else {

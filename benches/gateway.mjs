@@ -14,8 +14,8 @@ import { BODY, HOST, Stage, bench } from './stage.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '15' },
+    seconds: { type: 'string', default: '2' },
     scenario: { type: 'string', multiple: true },
     proxy: { type: 'string', multiple: true },
   },
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 /** Where less hangs on it. */
-const fewer = Math.min(rounds, 5);
+const fewer = Math.min(rounds, 9);
 const wanted = (name) => name === 'guestpass' || !options.proxy || options.proxy.includes(name);
 
 /** The most that a request may cost, as a multiple of what it costs the peer. */

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::names::{TargetName, UserId};
 use crate::provision::converge::LEASE;
 use crate::provision::target::Guard;
-use crate::store::{Claimed, Counted, Look, Rank, Store};
+use crate::store::{Claimed, Counted, Due, Look, Rank, Store};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
@@ -144,14 +144,25 @@ impl World {
         }
         self.held = held;
         for due in due {
-            let steps = all_steps(&due.desired, &due.seen);
-            let seen = steps.iter().fold(due.seen.clone(), |seen, step| seen.after(step));
-            let changes = changes(&due.seen, &seen, &due.desired);
-            let look = Look { seen, changes, after: steps.last().cloned(), was_before: false, settled: true };
-            assert!(self.store.looked(&due, &look, now).await.unwrap());
+            self.done(&due).await;
             let person = self.people.iter_mut().find(|person| person.user == due.user).unwrap();
             person.waits = false;
         }
+    }
+
+    /// Records that an account was brought to what it should have been when it was claimed.
+    async fn done(&self, due: &Due) {
+        let steps = all_steps(&due.desired, &due.seen);
+        let seen = steps.iter().fold(due.seen.clone(), |seen, step| seen.after(step));
+        let changes = changes(&due.seen, &seen, &due.desired);
+        let look = Look { seen, changes, after: steps.last().cloned(), was_before: false, settled: true };
+        assert!(self.store.looked(due, &look, self.clock.now()).await.unwrap());
+    }
+
+    async fn claim(&self) -> Vec<Due> {
+        let counted = Counted { since: Timestamp::MIN, is_few: &|_| true, lets_pass: &|_, _| true };
+        let (books, now) = (self.store.bookkeep(), self.clock.now());
+        books.claim_due(&self.target, now, LEASE, PEOPLE, &counted).await.unwrap().due
     }
 }
 
@@ -217,4 +228,23 @@ async fn what_is_taken_between_the_count_and_the_claim_was_counted_all_the_same(
     let claimed = store.bookkeep().claim_due(&target, now, LEASE, PEOPLE, &counted).await.unwrap();
     assert_eq!((claimed.held, claimed.due.len()), if claimed.taken > 4 { (true, 0) } else { (false, 4) });
     assert!(counts.load(Ordering::Acquire) > 0);
+}
+
+#[tokio::test]
+async fn what_is_desired_while_a_worker_is_at_it_is_yet_to_be_done() {
+    let mut world = World::new().await;
+    let claimed = world.claim().await;
+    assert_eq!(claimed.len(), PEOPLE);
+    world.take(Action::Take(3)).await;
+    for due in &claimed {
+        world.done(due).await;
+    }
+    // Whatever the window: it is counted for as long as it is not done.
+    assert_eq!(world.store.narrowed(&world.target, Timestamp::MAX).await.unwrap(), 1);
+    let left = world.claim().await;
+    assert_eq!(left.iter().map(|due| due.user).collect::<Vec<_>>(), [world.people[3].user]);
+    assert_eq!(left[0].desired, Desired::closed());
+    world.done(&left[0]).await;
+    assert_eq!(world.store.narrowed(&world.target, Timestamp::MAX).await.unwrap(), 0);
+    assert!(world.claim().await.is_empty());
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Lists the accounts that guestpass keeps in apps. With --stuck, exit code 1 says that there are some.
+/// Lists the accounts that guestpass keeps in apps. With --stuck or --held, exit code 1 says that there are some.
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Accounts {
@@ -28,6 +28,9 @@ pub(super) struct Accounts {
     /// Only those that an operator must look at
     #[arg(long)]
     stuck: bool,
+    /// Only those that would lose something, once an operator confirms it
+    #[arg(long)]
+    held: bool,
 }
 
 #[derive(Subcommand)]
@@ -101,9 +104,11 @@ impl Accounts {
             None => {
                 let path =
                     self.app.as_ref().map_or("/accounts".to_owned(), |app| format!("/accounts?app={app}"));
-                let waits = |row: &Value| row["state"] == "stuck" || row["state"] == "undecided";
-                let found = wanted(&self.form, &path, COLUMNS, |row| !self.stuck || waits(row))?;
-                Ok(if self.stuck && found > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+                let stuck = |row: &Value| row["state"] == "stuck" || row["state"] == "undecided";
+                let waits = |row: &Value| self.stuck && stuck(row) || self.held && row["held"] == true;
+                let asks = self.stuck || self.held;
+                let found = wanted(&self.form, &path, COLUMNS, |row| !asks || waits(row))?;
+                Ok(if asks && found > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
             }
         }
     }
@@ -118,6 +123,9 @@ const COLUMNS: Columns<6> = Columns {
 fn cells(row: &Value, now: Timestamp) -> [String; 6] {
     let why = match row["failure"].as_str() {
         Some(failure) => format!("{failure}; failing since {}", when(row, "failing", now)),
+        None if row["held"] == true => {
+            format!("would lose something: `guestpass targets confirm {}` lets it", text(row, "target"))
+        }
         None => String::new(),
     };
     [

@@ -51,7 +51,7 @@ const COLUMNS: Columns<5> = Columns {
 fn cells(row: &Value, now: Timestamp) -> [String; 5] {
     let number = |name: &str| row[name].to_string();
     let state = if row["held"] == true {
-        format!("held: {} would lose something; see `guestpass targets confirm`", number("narrowed"))
+        format!("held: {} would lose something; see `guestpass accounts --held`", number("narrowed"))
     } else if !row["paused_until"].is_null() {
         format!("left alone until {}", when(row, "paused_until", now))
     } else if row["failures"] != 0 {

@@ -192,7 +192,8 @@ impl Lane {
         match (self.target.hold(claimed.held), claimed.held) {
             (true, true) => tracing::warn!(
                 %app, accounts,
-                "too much would be taken at once: nothing is, until somebody says `guestpass targets confirm {app}`"
+                "too much would be taken at once: nothing is, until somebody says `guestpass targets confirm {app}`; \
+                 `guestpass accounts --held` shows from whom"
             ),
             (true, false) => tracing::info!(%app, "what was to be taken is taken now"),
             (false, _) => {}

@@ -43,6 +43,8 @@ pub struct AccountRow {
     pub delete_at: Option<Timestamp>,
     /// When something was taken that a target's guard counts.
     pub narrowed: Option<Timestamp>,
+    /// Whether it waits until an operator confirms what that guard holds.
+    pub held: bool,
 }
 
 impl Store {
@@ -55,7 +57,9 @@ impl Store {
     ) -> Result<Vec<AccountRow>, Error> {
         let rows = query(
             "SELECT id, target, external_id, desired, settled, version, stuck, candidates, origin, seen, due, attempts, failing,
-                failure, delete_at, narrowed, coalesce((SELECT subject || '@' || provider FROM identities
+                failure, delete_at, narrowed, CAST(CASE WHEN settled < version AND EXISTS (SELECT 1 FROM targets
+                    WHERE name = target AND targets.held IS NOT NULL AND narrowed > confirmed) THEN 1 ELSE 0 END AS BIGINT) AS held,
+                coalesce((SELECT subject || '@' || provider FROM identities
                 WHERE identities.owner = accounts.owner ORDER BY identities.id LIMIT 1), '') AS person
              FROM accounts WHERE id > $1 AND target = coalesce($2, target) ORDER BY id LIMIT $3",
         )
@@ -101,5 +105,6 @@ fn account_row(row: &AnyRow) -> Result<AccountRow, Error> {
         candidates: candidates.unwrap_or_default(),
         delete_at: maybe_time(row, "delete_at")?,
         narrowed: maybe_time(row, "narrowed")?,
+        held: flag(row, "held")?,
     })
 }

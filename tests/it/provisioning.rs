@@ -154,22 +154,25 @@ async fn more_is_not_taken_than_may_be_until_somebody_confirms_it() {
     }
     let held = || async { (operator.asks("/targets").await[0]["held"] == true).then_some(()) };
     soon(held).await;
-    // One may be taken, and was, or none: never both.
-    let open = house.accounts().await.iter().filter(|account| account.active).count();
-    assert!(open >= 1, "both were taken");
-    // An end that was written down is not held up, and neither is what is given.
-    house.turn(DAY * 2);
+    // What is given is not held up.
     house.put_in_groups(OTTO, &["guests"]);
     house.guest(OTTO).await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    let still = house.accounts().await.iter().filter(|account| account.active).count();
-    assert_eq!(still, open + 1, "time does not let it through");
-    operator.orders("/targets/notes/confirm", json!({})).await;
-    let closed = || async {
-        let open = house.accounts().await.into_iter().filter(|account| account.active).count();
-        (open == 1).then_some(())
+    // One may be taken, and was, or none: never both.
+    let active = async || house.accounts().await.iter().filter(|account| account.active).count();
+    let open = active().await;
+    assert!(open >= 2, "both were taken");
+    // Whoever waits is shown, and nobody else.
+    let waits = async || {
+        let rows = operator.asks("/accounts").await;
+        rows.as_array().unwrap().iter().filter(|row| row["held"] == true).count()
     };
-    soon(closed).await;
+    assert_eq!(waits().await, open - 1);
+    house.turn(DAY * 2);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert_eq!(active().await, open, "time does not let it through");
+    operator.orders("/targets/notes/confirm", json!({})).await;
+    soon(|| async { (active().await == 1).then_some(()) }).await;
+    assert_eq!(waits().await, 0);
     assert!(house.record().await.contains(&"target_confirmed".to_owned()));
     house.finish().await;
 }

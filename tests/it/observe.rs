@@ -76,10 +76,10 @@ async fn nobody_is_refused_and_the_app_learns_only_of_those_who_would_be_let_in(
     assert_eq!(line(&house, "/form").await, observed("sign_in_needed", "-"));
 
     let mut carla = sign_in(&house, &house.echo_url, CARLA).await;
-    let page = carla.get(&format!("{}/page", house.echo_url)).await;
+    let page = carla.get(&format!("{}/hers", house.echo_url)).await;
     let seen: Value = serde_json::from_str(&page.text).unwrap();
     assert!(told(&seen, "guestpass-assertion")[0].starts_with("ey") && told(&seen, "x-user") == [CARLA]);
-    assert_eq!(line(&house, "/page").await, ("permitted".into(), "role".into(), "c-17@demo".into()));
+    assert_eq!(line(&house, "/hers").await, ("permitted".into(), "role".into(), "c-17@demo".into()));
     carla.say("x-user", "ada");
     let page = carla.get(&format!("{}/staff", house.echo_url)).await;
     let seen: Value = serde_json::from_str(&page.text).unwrap_or_else(|_| panic!("{}", page.text));

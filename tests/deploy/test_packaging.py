@@ -1,7 +1,8 @@
-"""What runs guestpass without Kubernetes: the image, the files of Compose, the unit of systemd."""
+"""What runs guestpass without Kubernetes: the image, the files of Compose, the unit of systemd; and how it is released."""
 
 import base64
 import json
+import os
 import re
 import secrets
 import shutil
@@ -90,3 +91,9 @@ class Image(unittest.TestCase):
         for image in re.findall(r"^ARG (?:RUST|BASE)=(.+)$", text, re.MULTILINE):
             self.assertRegex(image, r"(:\d|-debian\d+:)")
             self.assertNotIn("latest", image)
+
+
+class Release(unittest.TestCase):
+    def test_its_workflow_is_one_that_can_run(self):
+        done = run(os.environ.get("ACTIONLINT", "actionlint"), *(ROOT / ".github/workflows").glob("*.yaml"))
+        self.assertEqual(done.returncode, 0, done.stdout)

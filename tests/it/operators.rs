@@ -1,6 +1,6 @@
 //! What operators revoke is over at once; what keeps an account from being is theirs to see and mend.
 
-use crate::harness::{ADA, CARLA, House, soon};
+use crate::harness::{ADA, CARLA, House, guestpass, soon};
 use guestpass::demo::provider::Person;
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
@@ -87,6 +87,13 @@ async fn an_account_that_is_not_ours_is_never_taken_over() {
     assert_eq!(house.knock(&browser).await, (503, "stuck".to_owned()));
     assert_eq!(house.account().await, theirs);
     assert!(house.record().await.contains(&"account_stuck stuck".to_owned()));
+    let config = house.config().display().to_string();
+    let stuck = async || guestpass(&["accounts", "--stuck", "--config", &config]).await;
+    let said = stuck().await;
+    assert!(
+        said.code == 1 && said.out.contains("undecided") && said.out.contains("say whose these are"),
+        "{said:?}"
+    );
 
     let gone =
         client.delete(format!("{users}/{}", theirs.id)).bearer_auth(&house.scim_token).send().await.unwrap();
@@ -94,6 +101,8 @@ async fn an_account_that_is_not_ours_is_never_taken_over() {
     let id = accounts[0]["id"].as_str().unwrap();
     house.operator().orders(&format!("/accounts/{id}/retry"), json!({})).await;
     house.settled().await;
+    let said = stuck().await;
+    assert!(said.code == 0 && !said.out.contains("c-17@demo"), "{said:?}");
     assert_eq!(house.knock(&browser).await.0, 200);
     assert_eq!(house.account().await.external_id, Some(house.kept().await[0].external_id.clone()));
     house.finish().await;

@@ -167,12 +167,16 @@ async fn more_is_not_taken_than_may_be_until_somebody_confirms_it() {
         rows.as_array().unwrap().iter().filter(|row| row["held"] == true).count()
     };
     assert_eq!(waits().await, open - 1);
+    let config = house.config().display().to_string();
+    let shown = async || guestpass(&["accounts", "--held", "--config", &config]).await;
+    let said = shown().await;
+    assert!(said.code == 1 && said.out.contains("`guestpass targets confirm notes` lets it"), "{said:?}");
     house.turn(DAY * 2);
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(active().await, open, "time does not let it through");
     operator.orders("/targets/notes/confirm", json!({})).await;
     soon(|| async { (active().await == 1).then_some(()) }).await;
-    assert_eq!(waits().await, 0);
+    assert_eq!((waits().await, shown().await.code), (0, 0));
     assert!(house.record().await.contains(&"target_confirmed".to_owned()));
     house.finish().await;
 }

@@ -60,51 +60,36 @@ impl Books<'_> {
         limit: usize,
         counted: &Counted<'_>,
     ) -> Result<Claimed, Error> {
-        loop {
-            if let Some(claimed) = self.claim_counted(target, now, lease, limit, counted).await? {
-                return Ok(claimed);
-            }
-        }
-    }
-
-    /// As [`claim_due`](Self::claim_due); `None`, and nothing was claimed, where more came to be taken between the count and
-    /// the claim.
-    async fn claim_counted(
-        &self,
-        target: &TargetName,
-        now: Timestamp,
-        lease: SignedDuration,
-        limit: usize,
-        counted: &Counted<'_>,
-    ) -> Result<Option<Claimed>, Error> {
-        let mut tx = self.store.write().await?;
-        self.store.lock(&mut tx, &format!("claims of {target}")).await?;
-        let taken = narrowed(&mut *tx, target, counted.since).await?;
-        let of = match (counted.is_few)(taken) {
-            true => u64::MAX,
-            false => accounts_in(&mut *tx, target).await?,
-        };
-        // Once held it stays so until somebody confirms: else the rest would leak out, window by window.
-        let held = !(counted.lets_pass)(taken, of) || stays_held(&mut *tx, target).await?;
-        note_held(&mut *tx, target, held, now).await?;
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         // An account that somebody writes about at this moment rings the bell when that is done.
         let claim = self.store.0.dialect.choose(claim!(""), claim!(" FOR UPDATE SKIP LOCKED"));
-        let rows = query(claim)
-            .bind(target.as_str())
-            .bind(now.as_microsecond())
-            .bind(until.as_microsecond())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(i64::from(held))
-            .fetch_all(&mut *tx)
-            .await?;
-        // PostgreSQL lets each statement see what was committed before it, so the claim may see more than the count did.
-        if !held && !rows.is_empty() && narrowed(&mut *tx, target, counted.since).await? > taken {
-            tx.rollback().await?;
-            return Ok(None);
+        loop {
+            let mut tx = self.store.write().await?;
+            self.store.lock(&mut tx, &format!("claims of {target}")).await?;
+            let taken = narrowed(&mut *tx, target, counted.since).await?;
+            let of = match (counted.is_few)(taken) {
+                true => u64::MAX,
+                false => accounts_in(&mut *tx, target).await?,
+            };
+            // Once held it stays so until somebody confirms: else the rest would leak out, window by window.
+            let held = !(counted.lets_pass)(taken, of) || stays_held(&mut *tx, target).await?;
+            note_held(&mut *tx, target, held, now).await?;
+            let rows = query(claim)
+                .bind(target.as_str())
+                .bind(now.as_microsecond())
+                .bind(until.as_microsecond())
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .bind(i64::from(held))
+                .fetch_all(&mut *tx)
+                .await?;
+            // PostgreSQL lets each statement see what was committed before it: the claim may have seen more than the count.
+            if !held && !rows.is_empty() && narrowed(&mut *tx, target, counted.since).await? > taken {
+                tx.rollback().await?;
+                continue;
+            }
+            tx.commit().await?;
+            return Ok(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held });
         }
-        tx.commit().await?;
-        Ok(Some(Claimed { due: rows.iter().map(due).collect::<Result<_, _>>()?, taken, held }))
     }
 
     /// Ends at `at` every lease that would run longer: whoever took it has died, since the store is one process's.

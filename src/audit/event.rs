@@ -132,6 +132,21 @@ pub struct Entry {
     pub personal: Value,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// Something that happened, for tests of what is written beside it.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            event: Event::PersonRestored,
+            actor: Actor::Clock,
+            cause: "a test".to_owned(),
+            person: None,
+            policy: None,
+            personal: Value::Object(serde_json::Map::new()),
+        }
+    }
+}
+
 /// What is kept of an entry for ever: this text, to the byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {

@@ -3,6 +3,7 @@
 use super::follow::after_reload;
 use super::*;
 use crate::account::{Because, Grant, Renew, Strength, Terms};
+use crate::audit::Entry;
 use crate::document::Mistakes;
 use crate::identity::{ClaimSet, Claims};
 use crate::issuer::Refreshable;
@@ -104,7 +105,7 @@ impl Place {
         };
         tx.add_sign_in(user, &sign_in).await.unwrap();
         tx.add_session(id, "wiki.example.com", &token_hash(TOKEN)).await.unwrap();
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
         (user, grant.id)
     }
 
@@ -124,17 +125,6 @@ impl Place {
     async fn record(&self) -> Vec<String> {
         let rows = self.store.audit(1, 1000).await.unwrap();
         rows.iter().map(|row| row.leaf["what"]["event"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn entry() -> crate::audit::Entry {
-    crate::audit::Entry {
-        event: crate::audit::Event::PersonRestored,
-        actor: Actor::Clock,
-        cause: "a test".to_owned(),
-        person: None,
-        policy: None,
-        personal: json!({}),
     }
 }
 
@@ -277,7 +267,7 @@ async fn how_somebody_signed_in_is_known_where_a_role_asks_for_it() {
     let mut grant = tx.grants(user).await.unwrap().remove(0);
     grant.terms.only = vec![serde_json::from_value(json!({ "acr": ["gold"] })).unwrap()];
     tx.save_grant(user, &grant, None).await.unwrap();
-    tx.commit(&entry()).await.unwrap();
+    tx.commit(&Entry::for_tests()).await.unwrap();
     let auth_time = Timestamp::from_second(1_772_000_000).ok();
     let expected = Strength { acr: Some("gold".to_owned()), amr: vec!["otp".to_owned()], auth_time };
     assert_eq!(session().await.strength(), &expected);
@@ -290,7 +280,7 @@ async fn who_is_due_is_asked_about_once_and_who_has_gone_is_not_and_forgotten() 
     let session = place.session().await;
     let mut tx = place.store.begin(place.clock.now()).await.unwrap();
     tx.add_refresh(session.sign_in, &"a token".to_owned().into(), start() + HOUR).await.unwrap();
-    tx.commit(&entry()).await.unwrap();
+    tx.commit(&Entry::for_tests()).await.unwrap();
     let claim = async |now| place.store.bookkeep().claim_refreshes(now, HOUR, 16).await.unwrap();
     assert!(claim(start()).await.is_empty(), "nobody is due yet");
     let due = claim(start() + HOUR).await;
@@ -345,7 +335,7 @@ async fn what_a_provider_says_of_a_token_that_was_replaced_meanwhile_changes_not
     let session = place.session().await;
     let mut tx = place.store.begin(start()).await.unwrap();
     tx.add_refresh(session.sign_in, &"the first".to_owned().into(), start()).await.unwrap();
-    tx.commit(&entry()).await.unwrap();
+    tx.commit(&Entry::for_tests()).await.unwrap();
     let books = place.store.bookkeep();
     let claim = async |now| books.claim_refreshes(now, HOUR, 1).await.unwrap().remove(0);
     // Whoever asks is slow: somebody else asks, too, and is given another token.

@@ -2,7 +2,7 @@
 //! unasked than may be, an end that was written down waits for nobody, and an operator's word lets all of it pass.
 
 use crate::account::{Desired, Profile, all_steps, changes};
-use crate::audit::{Actor, Entry, Event};
+use crate::audit::Entry;
 use crate::clock::Clock;
 use crate::names::{TargetName, UserId};
 use crate::provision::converge::LEASE;
@@ -76,7 +76,7 @@ impl World {
             tx.add_account(user, &target, &name, &open()).await.unwrap();
             people.push(Person { user, taken: None, waits: true });
         }
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
         let guard = json!({ "share": "20%", "at-least": 3, "within": "1h" });
         let guard = serde_json::from_value(guard).unwrap();
         Self { store, clock, target, guard, people, confirmed: Timestamp::MIN, held: false }
@@ -94,7 +94,7 @@ impl World {
             Action::Confirm => {
                 let mut tx = self.store.begin(now).await.unwrap();
                 tx.confirm_target(&self.target).await.unwrap();
-                tx.commit(&entry()).await.unwrap();
+                tx.commit(&Entry::for_tests()).await.unwrap();
                 self.confirmed = now;
                 self.work(PEOPLE).await;
                 assert!(self.people.iter().all(|person| !person.waits), "confirmed, and still waits");
@@ -108,7 +108,7 @@ impl World {
         let mut tx = self.store.begin(self.clock.now()).await.unwrap();
         let standing = tx.standing_accounts(person.user).await.unwrap();
         tx.desire(person.user, &standing[0], desired, rank, taken.is_some()).await.unwrap();
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
         (person.taken, person.waits) = (taken, true);
     }
 
@@ -169,17 +169,6 @@ impl World {
 
 fn open() -> Desired {
     Desired::Active(Profile { user_name: "ada".to_owned(), ..Profile::default() })
-}
-
-fn entry() -> Entry {
-    Entry {
-        event: Event::PersonRestored,
-        actor: Actor::Clock,
-        cause: "test".to_owned(),
-        person: None,
-        policy: None,
-        personal: json!({}),
-    }
 }
 
 /// How many stories are played: more in a long run.

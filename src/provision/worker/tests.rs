@@ -5,7 +5,7 @@ use super::super::link::Link;
 use super::super::target::Treatment;
 use super::*;
 use crate::account::{Candidate, Desired, Profile, Step};
-use crate::audit::{Actor, Entry, Event};
+use crate::audit::Entry;
 use crate::names::UserId;
 use crate::provision::connector::{Key, RetryAfter};
 use crate::seal::random_text;
@@ -125,7 +125,7 @@ impl Bench {
         let user = tx.add_user(vault).await.unwrap();
         let desired = Desired::Active(Profile { user_name: user_name.clone(), ..profile });
         tx.add_account(user, &target.parse().unwrap(), &user_name, &desired).await.unwrap();
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
         user
     }
 
@@ -135,7 +135,7 @@ impl Bench {
         let standing = tx.standing_accounts(user).await.unwrap();
         let disabled = Desired::closed();
         tx.desire(user, &standing[0], &disabled, Rank::Take, true).await.unwrap();
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
     }
 
     /// Waits until `target` has nothing due.
@@ -148,17 +148,6 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         panic!("not quiet within twenty seconds");
-    }
-}
-
-fn entry() -> Entry {
-    Entry {
-        event: Event::PersonRestored,
-        actor: Actor::Clock,
-        cause: "test".to_owned(),
-        person: None,
-        policy: None,
-        personal: serde_json::json!({}),
     }
 }
 
@@ -297,7 +286,7 @@ async fn what_is_taken_goes_first_and_from_those_who_may_do_much_before_others()
         let standing = tx.standing_accounts(user).await.unwrap();
         let disabled = Desired::closed();
         tx.desire(user, &standing[0], &disabled, rank, false).await.unwrap();
-        tx.commit(&entry()).await.unwrap();
+        tx.commit(&Entry::for_tests()).await.unwrap();
     }
     let counted = Counted { since: bench.clock.now(), is_few: &|_| true, lets_pass: &|_, _| true };
     let mut order = Vec::new();

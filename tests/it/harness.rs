@@ -197,9 +197,14 @@ impl House {
         <[Account; 1]>::try_from(accounts).unwrap_or_else(|accounts| panic!("{accounts:?}"))[0].clone()
     }
 
-    /// Waits until the one account that Notes has is as `so` says.
+    /// Waits until Notes has one account, and that is as `so` says.
     pub(crate) async fn account_becomes(&self, so: impl Fn(&Account) -> bool) -> Account {
-        soon(|| async { Some(self.account().await).filter(|account| so(account)) }).await
+        soon(|| async {
+            let accounts = self.accounts().await;
+            assert!(accounts.len() < 2, "{accounts:?}");
+            accounts.into_iter().find(&so)
+        })
+        .await
     }
 
     /// The accounts that guestpass keeps.

@@ -157,16 +157,17 @@ async fn more_is_not_taken_than_may_be_until_somebody_confirms_it() {
     // What is given is not held up.
     house.put_in_groups(OTTO, &["guests"]);
     house.guest(OTTO).await;
-    // One may be taken, and was, or none: never both.
     let active = async || house.accounts().await.iter().filter(|account| account.active).count();
-    let open = active().await;
-    assert!(open >= 2, "both were taken");
     // Whoever waits is shown, and nobody else.
     let waits = async || {
         let rows = operator.asks("/accounts").await;
         rows.as_array().unwrap().iter().filter(|row| row["held"] == true).count()
     };
-    assert_eq!(waits().await, open - 1);
+    // One may be taken, which may be under way, or none: never both.
+    let rests = || async { (waits().await + 1 == active().await).then_some(()) };
+    soon(rests).await;
+    let open = active().await;
+    assert!(open >= 2, "both were taken");
     let config = house.config().display().to_string();
     let shown = async || guestpass(&["accounts", "--held", "--config", &config]).await;
     let said = shown().await;

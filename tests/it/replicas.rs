@@ -8,10 +8,10 @@ use http::Method;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
 
-/// How soon what one replica ends is over at another: ours are built for debugging, and share their cores with other tests.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// How soon what one replica ends is over at another: a third of `session.recheck`, after which nobody has to hear of it.
+/// How soon it is in truth, `./scripts/bench revocation` tells.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// A place with a database that replicas share, or `None` where there is none.
 async fn shared() -> Option<Site> {
@@ -175,7 +175,7 @@ async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
                 (503, "store_unavailable".to_owned()),
                 "{flow:?}"
             );
-            assert!(asked.elapsed() < Duration::from_secs(10), "{flow:?}: {:?}", asked.elapsed());
+            assert!(asked.elapsed() < Duration::from_secs(30), "{flow:?}: {:?}", asked.elapsed());
         }
         assert_eq!(site.watched("/readyz").await.0, 503, "{flow:?}");
         assert_eq!(site.watched("/livez").await.0, 200, "{flow:?}");
@@ -186,8 +186,7 @@ async fn a_database_that_is_away_logs_nobody_out_and_lets_nobody_in() {
     }
     // What was written meanwhile is heard of: nothing stays believed.
     site.operator().orders("/people/c-17@demo/revoke", json!({})).await;
-    sleep(Duration::from_millis(200)).await;
-    assert_eq!(knocks(&site, site.front, &warm).await.0, 401);
+    soon(|| async { (knocks(&site, site.front, &warm).await.0 == 401).then_some(()) }).await;
     process.kill().await;
 }
 
@@ -197,13 +196,15 @@ async fn a_database_that_is_slow_makes_sign_ins_slow_and_nothing_else() {
     let valve = site.behind_a_valve();
     let process = Process::serve(&site).await;
     let warm = signed_in(&site, CARLA).await;
-    valve.is(Flow::Slow(Duration::from_millis(50)));
     // What is in memory does not wait for it.
+    let (slow, requests) = (Duration::from_secs(1), 60);
+    valve.is(Flow::Slow(slow));
     let asked = Instant::now();
-    for _ in 0..100 {
+    for _ in 0..requests {
         assert_eq!(knocks(&site, site.front, &warm).await.0, 200);
     }
-    assert!(asked.elapsed() < Duration::from_secs(9), "each waited for it: {:?}", asked.elapsed());
+    assert!(asked.elapsed() < slow * requests, "each waited for it: {:?}", asked.elapsed());
+    valve.is(Flow::Slow(Duration::from_millis(50)));
     let comes = signed_in(&site, ADA).await;
     assert_eq!(knocks(&site, site.front, &comes).await.0, 200);
     assert_eq!(site.watched("/readyz").await.0, 200);

@@ -76,10 +76,10 @@ async fn a_provider_that_does_not_answer_is_no_refusal() {
     passes(&stage, "back again", &token).await;
     // One that hangs is not waited for without end.
     let token = stage.provider.opaque(json!({}));
-    stage.house.provider.is(crate::harness::Mood::Slow(Duration::from_secs(20)));
+    stage.house.provider.is(crate::harness::Mood::Slow(Duration::from_secs(60)));
     let begun = std::time::Instant::now();
     assert_eq!(program(&token).get(&stage.house.echo_url).await.status, 503);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     stage.house.provider.is(crate::harness::Mood::Well);
     stage.close().await;
 }

@@ -47,6 +47,7 @@ mod memo;
 mod path;
 mod request_id;
 mod reset;
+mod short;
 mod step_up;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,7 @@
 //! A client's connection as bytes. One type for all kinds, so that HTTP is served over it without a box between.
 
 use super::peer::Origin;
+use crate::gateway::short;
 use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -127,8 +128,8 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Kind::Tcp(stream) => short::poll_write(stream, context, slices),
+            Kind::Unix(stream) => short::poll_write(stream, context, slices),
         }
     }
 

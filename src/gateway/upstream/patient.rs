@@ -1,6 +1,7 @@
 //! A connection that can be read after it can no longer be written. An app may answer before it has read all of
 //! a request, and hang up on the rest: then its answer is there to be read, though writing fails.
 
+use crate::gateway::short;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -57,8 +58,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
-        Poll::Ready(self.written(written, slices.iter().map(|slice| slice.len()).sum()))
+        let written = ready!(short::poll_write(&mut self.stream, context, slices));
+        Poll::Ready(self.written(written, short::length(slices)))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Spans as a collector gets them: what is sent is read with the types that are made of OpenTelemetry's own files.
+//! Spans as a collector gets them.
 
 use super::*;
 use crate::metrics::Metrics;

@@ -146,7 +146,7 @@ async fn thousands_of_silent_connections_cost_little_and_hold_nobody_up() {
         wire.send(&get).await;
         assert_eq!(wire.told().await.unwrap().status, 200);
     }
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let each = process.resident().saturating_sub(before) / SILENT;
     println!("{each} bytes for each silent connection");
     assert!(each < 32 * 1024, "{each} bytes for each silent connection");

@@ -35,7 +35,8 @@ fuzz_target!(|data: &[u8]| {
         hosts.push(HeaderValue::from_static(HOST));
     }
     let Some(asked) = find(&uri, hosts) else { return };
-    let again = find(&uri_of(&uri), vec![asked.host.clone()]).expect("what was canonical is found again");
+    let again = find(&fuzzing::origin_form(uri.clone()), vec![asked.host.clone()])
+        .expect("what was canonical is found again");
     let found = |asked: &Asked| (name(&asked.place), asked.host.clone(), asked.bound.clone());
     assert_eq!(found(&again), found(&asked));
     if let Place::App(app) | Place::Beside(app) = &asked.place {
@@ -83,11 +84,6 @@ fn find(uri: &Uri, hosts: Vec<HeaderValue>) -> Option<Asked> {
     request.uri_mut().clone_from(uri);
     *request.headers_mut() = hosts.into_iter().map(|host| (header::HOST, host)).collect::<HeaderMap>();
     ROUTES.find(&request).ok().flatten()
-}
-
-/// The path and query that would be sent on.
-fn uri_of(uri: &Uri) -> Uri {
-    Uri::from(uri.path_and_query().expect("a target that was accepted has a path").clone())
 }
 
 fn name(place: &Place) -> String {

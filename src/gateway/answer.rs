@@ -5,7 +5,7 @@ use super::app::App;
 use super::authorize::Refusal;
 use super::body::ToClient;
 use super::listen::Peer;
-use super::route::{BadRequest, wanted};
+use super::route::{BadRequest, origin_form};
 use super::upstream::Failure;
 use crate::account::Limit;
 use crate::page::{self, Page, Reader, moment};
@@ -102,7 +102,8 @@ fn limited(limit: Limit, app: &str, from: &From<'_>) -> Page {
     let page =
         |reason, title: String, detail: String| Page::new(StatusCode::FORBIDDEN, reason, title, detail);
     let again = |page: Page| {
-        let to = byte_serialize(wanted(from.target).as_bytes()).collect::<String>();
+        let to = origin_form(from.target.clone()).to_string();
+        let to = byte_serialize(to.as_bytes()).collect::<String>();
         page.link("Sign in again", format!("/.guestpass/start?again=true&to={to}"))
     };
     match limit {

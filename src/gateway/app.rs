@@ -1,5 +1,6 @@
 //! An app as the gate knows it: where it is, and which rule holds where in it.
 
+use super::route::origin_form;
 use super::settings::Unauthenticated;
 use super::upstream::{Timeouts, Upstream};
 use crate::account::Limits;
@@ -207,12 +208,11 @@ impl Route {
 
     /// The path and query of `uri` as they go on to the app: as they came, but for the prefix.
     pub(super) fn onward(&self, uri: Uri) -> Uri {
-        let path_and_query = match &self.rewrite {
-            Some(rewrite) => rewrite.apply(&uri),
-            None if uri.authority().is_none() => return uri,
-            None => uri.into_parts().path_and_query,
-        };
-        path_and_query.map_or_else(Uri::default, Uri::from)
+        match &self.rewrite {
+            Some(rewrite) => rewrite.apply(&uri).map_or_else(Uri::default, Uri::from),
+            None if uri.authority().is_none() => uri,
+            None => origin_form(uri),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::bearer;
 use super::body::ToClient;
 use super::gate::Asking;
 use super::grant::Going;
-use super::route::{BadRequest, wanted};
+use super::route::{BadRequest, origin_form};
 use super::settings::Unauthenticated;
 use super::step_up::StepUp;
 use crate::bearer::Refusal as TokenRefusal;
@@ -116,7 +116,7 @@ impl Denied {
 /// The page that sends a person to sign in, and knows where they wanted to go.
 pub(super) fn to_sign_in(headers: &HeaderMap, uri: &Uri, step_up: Option<&StepUp>) -> Request<RouterBody> {
     let mut query = Serializer::new(String::new());
-    query.append_pair("to", wanted(uri));
+    query.append_pair("to", &origin_form(uri.clone()).to_string());
     if let Some(step_up) = step_up {
         step_up.write(&mut query);
     }

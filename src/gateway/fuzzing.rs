@@ -3,6 +3,7 @@
 use super::app::App;
 use super::headers::{self, Client};
 use super::listen::{Reading, read_introduction};
+use super::route;
 use super::settings::Settings;
 use super::upstream::{Loader, Registry};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -40,6 +41,11 @@ pub fn prepare(headers: &mut HeaderMap, app: &App) {
 /// Makes the headers of an app's answer those that go to the client.
 pub fn clean_response(headers: &mut HeaderMap) {
     headers::clean_response(headers);
+}
+
+/// The path and query of `uri` alone.
+pub fn origin_form(uri: Uri) -> Uri {
+    route::origin_form(uri)
 }
 
 /// The path and query of `uri` as they go on to `app`.

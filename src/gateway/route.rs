@@ -241,9 +241,11 @@ pub(super) fn is_websocket_over_http2<B>(request: &Request<B>) -> bool {
     request.method() == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
 }
 
-/// What a request's path and query are, if it has any.
-pub(super) fn wanted(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("/", |wanted| wanted.as_str())
+/// The path and query of `uri` alone, as an app is asked for them (RFC 9112, section 3.2.1).
+pub(super) fn origin_form(uri: Uri) -> Uri {
+    let origin = uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from);
+    // Of `http://host#x` nothing is left: a fragment is dropped where it is read.
+    if origin.path().is_empty() { Uri::default() } else { origin }
 }
 
 #[cfg(test)]

@@ -368,6 +368,8 @@ mod tests {
             ("/old/x/", "/x/"),
             ("/other?b", "/other?b"),
             ("http://w/other?b", "/other?b"),
+            ("http://w?b", "/?b"),
+            ("http://w#/api", "/"),
         ] {
             let uri: http::Uri = asked.parse().unwrap();
             let route = wiki.route(uri.path()).clone();

@@ -1,6 +1,7 @@
 //! A request in the form that its connection wants. Both can be made of either: which one it is to be shows
 //! only when there is a connection, and a second one may be of the other kind.
 
+use crate::gateway::route::origin_form;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri, header};
 
@@ -11,7 +12,7 @@ pub(super) fn to_http1<B>(request: &mut Request<B>) {
         request.headers_mut().insert(header::HOST, host);
     }
     request.headers_mut().remove(header::TE);
-    *request.uri_mut() = request.uri().path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+    *request.uri_mut() = origin_form(std::mem::take(request.uri_mut()));
 }
 
 /// As HTTP/2 has it: the whole address, and no `Host`; with `te: trailers` where the client takes them, without

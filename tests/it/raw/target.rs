@@ -183,6 +183,14 @@ async fn a_fragment_neither_decides_nor_goes_on() {
         assert!(matches!(told.status, 400 | 403), "{target}: {told:?}");
     }
     assert_eq!(front.app.sent(), []);
+    // Where nothing is left of a path, the app is still asked for one.
+    for (behind, left) in [("", "/"), ("#", "/"), ("#/public", "/"), ("?x", "/?x"), ("?x#/public", "/?x")] {
+        let target = format!("http://{}{behind}", front.host);
+        assert_eq!(front.get(&target, "").await.status, 401, "{target}");
+        assert_eq!(front.get(&target, &carla).await.status, 200, "{target}");
+        assert_eq!(front.app.sent()[0].line, format!("GET {left} HTTP/1.1"), "{target}");
+        front.app.forget();
+    }
     front.house.finish().await;
 }
 

@@ -5,8 +5,8 @@ use super::metadata::{Doubt, Metadata};
 use crate::identity::KeySet;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use url::Url;
 
 /// How long an answer shows that a provider is there.
@@ -46,13 +46,27 @@ pub(super) enum Unread {
     Address(String, url::ParseError),
 }
 
-/// The shelf for it. Shared with those that come after it at the same address; whoever comes while it is being read
-/// waits for the same answer.
-pub(super) struct Published<M = Metadata>(Arc<Mutex<Option<Known<M>>>>);
+/// The shelf for it. Shared with those that come after it at the same address. What is there is read at once, whoever waits
+/// for the provider; whoever comes while it is being read waits for the same answer, and for the same failure.
+pub(super) struct Published<M = Metadata>(Arc<Shelf<M>>);
+
+struct Shelf<M> {
+    held: Mutex<Option<Known<M>>>,
+    reading: Mutex<Weak<Reading<M>>>,
+    /// Held by whoever reads keys again.
+    rereading: AsyncMutex<()>,
+}
+
+/// One reading, for all who wait for it.
+type Reading<M> = OnceCell<Result<Known<M>, Arc<Unread>>>;
 
 impl<M> Default for Published<M> {
     fn default() -> Self {
-        Self(Arc::default())
+        Self(Arc::new(Shelf {
+            held: Mutex::default(),
+            reading: Mutex::default(),
+            rereading: AsyncMutex::default(),
+        }))
     }
 }
 
@@ -72,20 +86,18 @@ pub(super) struct Source<'a> {
 
 impl<M: Publication> Published<M> {
     /// What is published, read on first use.
-    pub(super) async fn known(&self, source: &Source<'_>, now: Timestamp) -> Result<Known<M>, Unread> {
-        let mut known = self.0.lock().await;
-        match &*known {
-            Some(known) => Ok(known.clone()),
-            None => source.read(&mut known, now).await,
+    pub(super) async fn known(&self, source: &Source<'_>, now: Timestamp) -> Result<Known<M>, Arc<Unread>> {
+        match self.held() {
+            Some(known) => Ok(known),
+            None => self.read(source, now).await,
         }
     }
 
     /// The same, from a provider that has just answered: nobody is sent to one that does not.
-    pub(super) async fn awake(&self, source: &Source<'_>, now: Timestamp) -> Result<Known<M>, Unread> {
-        let mut known = self.0.lock().await;
-        match &*known {
-            Some(known) if now < known.read + AWAKE => Ok(known.clone()),
-            _ => source.read(&mut known, now).await,
+    pub(super) async fn awake(&self, source: &Source<'_>, now: Timestamp) -> Result<Known<M>, Arc<Unread>> {
+        match self.held() {
+            Some(known) if now < known.read + AWAKE => Ok(known),
+            _ => self.read(source, now).await,
         }
     }
 
@@ -96,14 +108,51 @@ impl<M: Publication> Published<M> {
         source: &Source<'_>,
         now: Timestamp,
     ) -> Result<Arc<KeySet>, Unread> {
-        let mut cell = self.0.lock().await;
-        let Some(held) = cell.as_mut() else { return Ok(known.clone()) };
+        let _turn = self.0.rereading.lock().await;
+        let Some(mut held) = self.held() else { return Ok(known.clone()) };
         if Arc::ptr_eq(&held.keys, known) && held.reread.is_none_or(|last| now >= last + REREAD) {
-            held.reread = Some(now);
+            self.with_held(|held| held.reread = Some(now));
             held.keys = source.keys(held.metadata.keys_at()).await?;
+            self.with_held(|known| known.keys = held.keys.clone());
         }
-        Ok(held.keys.clone())
+        Ok(held.keys)
     }
+
+    async fn read(&self, source: &Source<'_>, now: Timestamp) -> Result<Known<M>, Arc<Unread>> {
+        let reading = {
+            let mut under_way = locked(&self.0.reading);
+            // One that is over tells how it was then.
+            match under_way.upgrade().filter(|reading| !reading.initialized()) {
+                Some(reading) => reading,
+                None => {
+                    let reading = Arc::default();
+                    *under_way = Arc::downgrade(&reading);
+                    reading
+                }
+            }
+        };
+        let read = async {
+            let mut known = source.read(now).await?;
+            let mut held = locked(&self.0.held);
+            known.reread = held.as_ref().and_then(|held| held.reread);
+            *held = Some(known.clone());
+            Ok(known)
+        };
+        reading.get_or_init(|| read).await.clone()
+    }
+
+    fn held(&self) -> Option<Known<M>> {
+        locked(&self.0.held).clone()
+    }
+
+    fn with_held(&self, change: impl FnOnce(&mut Known<M>)) {
+        locked(&self.0.held).as_mut().map(change);
+    }
+}
+
+/// Nothing is left half-done under these locks, so a panic elsewhere does not spoil them.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<M> Clone for Known<M> {
@@ -113,19 +162,13 @@ impl<M> Clone for Known<M> {
 }
 
 impl Source<'_> {
-    async fn read<M: Publication>(
-        &self,
-        known: &mut Option<Known<M>>,
-        now: Timestamp,
-    ) -> Result<Known<M>, Unread> {
+    async fn read<M: Publication>(&self, now: Timestamp) -> Result<Known<M>, Unread> {
         let address = M::address(self.issuer);
         let address = Url::parse(&address).map_err(|error| Unread::Address(address, error))?;
         let metadata: M = self.http.json(&address, |json| serde_json::from_slice(json)).await?;
         let metadata = metadata.of(self)?;
         let keys = self.keys(metadata.keys_at()).await?;
-        let reread = known.as_ref().and_then(|known| known.reread);
-        let read = Known { metadata: Arc::new(metadata), keys, read: now, reread };
-        Ok(known.insert(read).clone())
+        Ok(Known { metadata: Arc::new(metadata), keys, read: now, reread: None })
     }
 
     async fn keys(&self, at: &Url) -> Result<Arc<KeySet>, Unread> {

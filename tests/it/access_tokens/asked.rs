@@ -78,7 +78,21 @@ async fn a_provider_that_does_not_answer_is_no_refusal() {
     let token = stage.provider.opaque(json!({}));
     stage.house.provider.is(crate::harness::Mood::Slow(Duration::from_secs(60)));
     let begun = std::time::Instant::now();
+    // Nor does anybody wait for those who do: what it has published is known, and one answer, or none, is for all.
+    stage.house.turn(jiff::SignedDuration::from_secs(3));
+    let sign_in = format!("{}/sign-in", stage.house.access_url);
+    let strangers: Vec<_> = (0..12)
+        .map(|_| {
+            let sign_in = sign_in.clone();
+            tokio::spawn(async move { Hand::new().get(&sign_in).await.status })
+        })
+        .collect();
     assert_eq!(program(&token).get(&stage.house.echo_url).await.status, 503);
+    let jwt = stage.provider.access_token(json!({ "jti": "of meanwhile" }));
+    passes(&stage, "signed", &jwt).await;
+    for stranger in strangers {
+        assert_eq!(stranger.await.unwrap(), 503);
+    }
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     stage.house.provider.is(crate::harness::Mood::Well);
     stage.close().await;

@@ -103,8 +103,18 @@ async fn find(deps: &Deps, person: &str) -> Result<UserId, Failure> {
     }
     let missing = || Error::NotFound("person", person.to_owned());
     let (sub, provider) = person.rsplit_once('@').ok_or_else(missing)?;
-    let identity = deps.store.find_identity(provider, sub).await?;
-    Ok(identity.ok_or_else(missing)?.user)
+    let mut users: Vec<_> =
+        deps.store.find_identities(provider, sub).await?.into_iter().map(|found| found.user).collect();
+    users.dedup();
+    match users[..] {
+        [] => Err(missing().into()),
+        [user] => Ok(user),
+        // Never whichever comes first: an order would be carried out, and on somebody else.
+        _ => {
+            let ids = users.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Err(Error::Invalid(format!("several people are called {person}; name one by id: {ids}")).into())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -216,13 +216,16 @@ impl Store {
         rows.iter().map(identity).collect()
     }
 
-    /// The identity that `provider` (as the configuration calls it) calls `sub`.
-    pub async fn find_identity(&self, provider: &str, sub: &str) -> Result<Option<Identity>, Error> {
-        let row = query(identity!(" AND identities.provider = $1 AND identities.subject = $2"))
-            .bind(provider)
-            .bind(sub)
-            .fetch_optional(&self.0.reader)
-            .await?;
-        row.as_ref().map(identity).transpose()
+    /// The identities that `provider` (as the configuration calls it) calls `sub`: more than one where it had another
+    /// issuer once.
+    pub async fn find_identities(&self, provider: &str, sub: &str) -> Result<Vec<Identity>, Error> {
+        let rows = query(identity!(
+            " AND identities.provider = $1 AND identities.subject = $2 ORDER BY identities.id"
+        ))
+        .bind(provider)
+        .bind(sub)
+        .fetch_all(&self.0.reader)
+        .await?;
+        rows.iter().map(identity).collect()
     }
 }

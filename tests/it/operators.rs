@@ -1,6 +1,6 @@
 //! What operators revoke is over at once; what keeps an account from being is theirs to see and mend.
 
-use crate::harness::{ADA, CARLA, House, guestpass, soon};
+use crate::harness::{ADA, CARLA, Deed, House, guestpass, soon};
 use guestpass::demo::provider::Person;
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
@@ -25,6 +25,26 @@ async fn a_revoked_session_ends_everywhere_and_no_other() {
     assert_eq!(house.knock(&other).await.0, 200);
     assert!(house.account().await.active, "a session is not access");
     assert_eq!(house.operator().tries(&format!("/sessions/{id}/revoke"), json!({})).await.0, 404);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn an_order_about_several_people_of_one_name_is_carried_out_on_none() {
+    let house = House::open().await;
+    house.guest(CARLA).await;
+    let stays = house.guest(ADA).await;
+    house.settled().await;
+    let (people, operator) = (house.app().store().people(None, 10).await.unwrap(), house.operator());
+    // The provider had another issuer once, and calls somebody else the same since.
+    let other = "UPDATE identities SET issuer = 'https://of.before', subject = 's-4' WHERE subject = 'c-17'";
+    house.database.suffers(Deed::both(other)).await;
+    let (status, told) = operator.tries("/people/s-4@demo/revoke", json!({})).await;
+    assert_eq!(status, 422, "{told}");
+    let told = told.to_string();
+    assert!(people.iter().all(|person| told.contains(&person.user.to_string())), "{told}");
+    assert_eq!(house.knock(&stays).await.0, 200);
+    operator.orders(&format!("/people/{}/revoke", people[1].user), json!({})).await;
+    assert_eq!(house.knock(&stays).await, (401, "sign_in_needed".to_owned()));
     house.finish().await;
 }
 

@@ -29,8 +29,19 @@ pub(super) enum Caller {
     Owner,
     /// Whoever holds this token.
     Holder(TokenRow),
-    /// Somebody who is signed in, as `subject@provider`.
-    Person(String),
+    /// Somebody who is signed in, as `subject@provider`, and what they may.
+    Person(String, OperatorRole),
+}
+
+impl Caller {
+    /// What they may.
+    pub(super) fn role(&self) -> OperatorRole {
+        match self {
+            Self::Owner => OperatorRole::Admin,
+            Self::Holder(token) => token.role,
+            Self::Person(_, role) => *role,
+        }
+    }
 }
 
 impl Guard {
@@ -69,7 +80,7 @@ impl Guard {
                     Some(role) if role < needs => Err(Refusal::NoRole(needs)),
                     None => Err(Refusal::NoRole(needs)),
                     Some(_) if !people.is_ours(&parts.method, &parts.headers) => Err(Refusal::Elsewhere),
-                    Some(_) => Ok(Caller::Person(person.clone())),
+                    Some(role) => Ok(Caller::Person(person.clone(), role)),
                 };
                 (calls, Actor::Operator(person), admitted)
             }

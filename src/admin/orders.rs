@@ -2,6 +2,7 @@
 
 use super::find;
 use super::route::{Answer, Call};
+use crate::audit::OperatorRole;
 use crate::lifecycle::Error;
 use crate::names::{AccountId, GrantId, SignInId, TargetName};
 use crate::store::Verdict;
@@ -42,7 +43,9 @@ pub(super) async fn decide(call: Call<AccountId, Whose>) -> Answer<Done> {
         Some(native_id) => Verdict::Adopt(native_id),
         None => Verdict::Create,
     };
-    call.deps.lifecycle.decide(call.of, &verdict, &call.order).await?;
+    // Whoever gives no access chooses among what is shown; what else there is in a target is for an admin to say.
+    let among_shown = call.caller.role() < OperatorRole::Admin;
+    call.deps.lifecycle.decide(call.of, &verdict, among_shown, &call.order).await?;
     Ok(Done::new())
 }
 

@@ -205,7 +205,7 @@ where
     };
     let by = match (&caller, said.operator) {
         (Caller::Holder(token), _) => Actor::Token(token.name.clone()),
-        (Caller::Person(person), _) => Actor::Operator(person.clone()),
+        (Caller::Person(person, _), _) => Actor::Operator(person.clone()),
         (Caller::Owner, Some(operator)) => Actor::Operator(operator),
         (Caller::Owner, None) if told.changes() => {
             return Err(Failure::Malformed("who orders it? say `operator`".to_owned()));

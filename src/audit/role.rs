@@ -12,7 +12,8 @@ use std::str::FromStr;
 pub enum OperatorRole {
     /// Sees everything, and changes nothing.
     Auditor,
-    /// Helps people on: ends sessions, has accounts tried again, says whose they are. Gives and takes no access.
+    /// Helps people on: ends sessions, has accounts tried again, says which of those that were found are whose. Gives and
+    /// takes no access.
     Helpdesk,
     /// Everything.
     Admin,

@@ -7,13 +7,32 @@ use crate::store::Verdict;
 use serde_json::json;
 
 impl Lifecycle {
-    /// Says which account in its target is to be a person's account, or that a new one is to be made.
+    /// Says which account in its target is to be a person's account, or that a new one is to be made; `among_shown`: only
+    /// where somebody has to say so, and one of those that were found.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is no such account.
-    pub async fn decide(&self, id: AccountId, verdict: &Verdict, order: &Order) -> Result<(), Error> {
+    /// [`Error::NotFound`] where there is no such account; [`Error::Invalid`] where it is not among those.
+    pub async fn decide(
+        &self,
+        id: AccountId,
+        verdict: &Verdict,
+        among_shown: bool,
+        order: &Order,
+    ) -> Result<(), Error> {
         let mut tx = self.inner().begin().await?;
         let missing = || Error::NotFound("account", id.to_string());
+        if among_shown {
+            let shown = tx.undecided(id).await?.ok_or_else(|| {
+                Error::Invalid(format!("account {id} is not undecided; an admin may say whose it is"))
+            })?;
+            let is_shown = |id: &String| shown.iter().any(|candidate| candidate.native_id == *id);
+            if let Verdict::Adopt(native_id) = verdict
+                && !is_shown(native_id)
+            {
+                let words = format!("\"{native_id}\" is none of those that were found; an admin may say so");
+                return Err(Error::Invalid(words));
+            }
+        }
         let (vault, target) = tx.decide(id, verdict).await?.ok_or_else(missing)?;
         let native_id = match verdict {
             Verdict::Create => None,

@@ -1,7 +1,7 @@
 //! Accounts: what should be in a target, and whose it is.
 
 use super::{Error, Store, Tx, json, maybe_time, parsed};
-use crate::account::{Actual, Desired, Entitlement};
+use crate::account::{Actual, Candidate, Desired, Entitlement};
 use crate::names::{AccountId, TargetName, UserId, VaultId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -170,6 +170,16 @@ impl Tx {
             .execute(&mut *self.inner)
             .await?;
         Ok(())
+    }
+
+    /// Those of which one may be this account, where somebody has to say which.
+    pub(crate) async fn undecided(&mut self, id: AccountId) -> Result<Option<Vec<Candidate>>, Error> {
+        let row =
+            query("SELECT candidates FROM accounts WHERE id = $1 AND stuck = 1 AND candidates IS NOT NULL")
+                .bind(id.to_string())
+                .fetch_optional(&mut *self.inner)
+                .await?;
+        row.map(|row| json(&row, "candidates")).transpose()
     }
 
     /// Takes an operator's word on whose account it is, and makes it due at once. `None` where there is no such

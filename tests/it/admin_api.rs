@@ -4,6 +4,7 @@ use crate::harness::{
     ADA, Authority, CARLA, Deed, House, Process, Site, guestpass, guestpass_with, reserve, soon,
 };
 use guestpass::clock::Clock;
+use guestpass::demo::provider::Person;
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -217,6 +218,41 @@ async fn called(house: &House) -> Vec<(String, String, String, u64)> {
         (by.to_owned(), text(&what["call"]), text(&what["refused"]), what["times"].as_u64().unwrap())
     });
     calls.collect()
+}
+
+#[tokio::test]
+async fn who_gives_no_access_chooses_among_the_accounts_that_were_found() {
+    let site = Site::new(Clock::turned("2026-03-02T09:00:00Z".parse().unwrap())).await;
+    let link = "${file:scim-token}\", link: { email: [example.com] } }";
+    site.change("guestpass.yaml", "${file:scim-token}\" }", link);
+    let email = Person::cast().into_iter().find(|person| person.sub == CARLA).unwrap().email;
+    let mut made = Vec::new();
+    for name in ["carla.old", "carla.other", "root"] {
+        let address = if name == "root" { "root@example.com" } else { &email };
+        let user = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": name, "active": true, "emails": [{ "value": address, "primary": true }],
+        });
+        made.push(site.by_hand(Method::POST, "/Users", user).await["id"].as_str().unwrap().to_owned());
+    }
+    let api = Api::of(&site);
+    let house = House::of(site).await;
+    let (helpdesk, admin) = (token(&house, "desk", "helpdesk").await, token(&house, "ops", "admin").await);
+    house.signs_in(CARLA).await;
+    let becomes = async |state: &str| {
+        soon(|| async { house.kept().await.into_iter().find(|kept| kept.state == state) }).await
+    };
+    let path = format!("/accounts/{}/decide", becomes("undecided").await.id);
+    let (status, told) = api.orders(&path, &helpdesk, json!({ "adopt": made[2] })).await;
+    assert!(status == 422 && told.to_string().contains("none of those that were found"), "{told}");
+    assert_eq!(api.orders(&path, &helpdesk, json!({ "adopt": made[0] })).await.0, 200);
+    assert_eq!(becomes("active").await.seen.native_id(), Some(&*made[0]));
+    for words in [json!({ "adopt": made[2] }), json!({ "adopt": made[0] }), json!({})] {
+        let (status, told) = api.orders(&path, &helpdesk, words).await;
+        assert!(status == 422 && told.to_string().contains("is not undecided"), "{told}");
+    }
+    assert_eq!(api.orders(&path, &admin, json!({ "adopt": made[0] })).await.0, 200);
+    house.finish().await;
 }
 
 #[tokio::test]

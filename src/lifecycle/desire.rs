@@ -5,7 +5,7 @@ use crate::account::{Bearer, Closing, Desired, Entitlement, Grant};
 use crate::identity::Voucher;
 use crate::names::{TargetName, UserId};
 use crate::seal::sha256_text;
-use crate::store::{Error, Identity, Origin, Rank, Standing, Tx};
+use crate::store::{Counts, Error, Identity, Origin, Rank, Standing, Tx};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,12 @@ impl Inner {
             }
             if desired != standing.desired {
                 let rank = self.rules.rank(&standing, &desired);
-                tx.desire(user, &standing, &desired, rank, occasion == Occasion::Change).await?;
+                let counts = match occasion {
+                    Occasion::Calendar => Counts::No,
+                    Occasion::Policy => Counts::AsBefore,
+                    Occasion::Change => Counts::Yes,
+                };
+                tx.desire(user, &standing, &desired, rank, counts).await?;
             }
             if delete_at != standing.delete_at {
                 tx.keep_until(&standing, delete_at).await?;

@@ -6,7 +6,7 @@ use super::{Error, Lifecycle, Order};
 use crate::account::{Closing, Desired};
 use crate::audit::{Entry, Event};
 use crate::names::UserId;
-use crate::store::Rank;
+use crate::store::{Counts, Rank};
 use serde_json::json;
 
 impl Lifecycle {
@@ -43,7 +43,7 @@ impl Lifecycle {
         for standing in tx.standing_accounts(joins.id).await? {
             let closed = Desired::Disabled(Closing::default());
             if had.iter().any(|had| had.target == standing.target) && standing.desired != closed {
-                tx.desire(joins.id, &standing, &closed, Rank::Take, true).await?;
+                tx.desire(joins.id, &standing, &closed, Rank::Take, Counts::Yes).await?;
             }
         }
         tx.join(joins.id, stays.id).await?;

@@ -63,6 +63,17 @@ pub enum Rank {
     Look = 3,
 }
 
+/// Whether a target's guard counts what a desire takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Nobody has announced it.
+    Yes,
+    /// A date has, which is the last word.
+    No,
+    /// Another guard has let it pass; what an earlier desire was to take, and still waits for that, counts as before.
+    AsBefore,
+}
+
 /// What stands in the store for one account, as `lifecycle` needs it to desire anew.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
@@ -131,18 +142,19 @@ impl Tx {
 
     /// Desires something else of an account. One that its person may use stays usable meanwhile only where the
     /// change takes nothing away: rights that policy has withdrawn must not be used while a target is slow.
-    /// What is taken by it, or still by an earlier desire, the target's guard counts if it is `counted`.
+    /// What is taken by it, or still by an earlier desire, the target's guard counts as `counts` says.
     pub(crate) async fn desire(
         &mut self,
         user: UserId,
         standing: &Standing,
         desired: &Desired,
         rank: Rank,
-        counted: bool,
+        counts: Counts,
     ) -> Result<(), Error> {
+        let takes = rank <= Rank::Take;
         query(
             "UPDATE accounts SET desired = $2, given = $3, version = version + 1, open = open * $4, attempts = 0,
-                rank = $6, narrowed = $7, due = CASE WHEN unsure = 1 AND due IS NOT NULL THEN due ELSE $5 END
+                rank = $6, narrowed = CASE WHEN $8 = 1 AND settled < version THEN narrowed ELSE $7 END, due = CASE WHEN unsure = 1 AND due IS NOT NULL THEN due ELSE $5 END
              WHERE id = $1",
         )
         .bind(standing.id.to_string())
@@ -151,7 +163,8 @@ impl Tx {
         .bind(i64::from(desired.only_adds_to(&standing.desired)))
         .bind(self.now.as_microsecond())
         .bind(rank as i64)
-        .bind((counted && rank <= Rank::Take).then_some(self.now.as_microsecond()))
+        .bind((counts == Counts::Yes && takes).then_some(self.now.as_microsecond()))
+        .bind(i64::from(counts == Counts::AsBefore && takes))
         .execute(&mut *self.inner)
         .await?;
         self.touch(user);

@@ -69,7 +69,7 @@ impl Books<'_> {
             let taken = narrowed(&mut *tx, target, counted.since).await?;
             let of = match (counted.is_few)(taken) {
                 true => u64::MAX,
-                false => accounts_in(&mut *tx, target).await?,
+                false => accounts_in(&mut *tx, target, counted.since).await?,
             };
             // Once held it stays so until somebody confirms: else the rest would leak out, window by window.
             let held = !(counted.lets_pass)(taken, of) || stays_held(&mut *tx, target).await?;
@@ -260,12 +260,23 @@ pub(super) async fn narrowed(
     Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
 }
 
-/// How many accounts `target` has, or is to have.
-pub(super) async fn accounts_in(reader: impl AnyExecutor<'_>, target: &TargetName) -> Result<u64, Error> {
-    let row = query("SELECT count(*) AS accounts FROM accounts WHERE target = $1")
-        .bind(target.as_str())
-        .fetch_one(reader)
-        .await?;
+/// How many accounts of `target` are open or are to be, or were until something was taken that [`narrowed`] counts.
+/// Those that were closed before are no part of what there is to lose.
+pub(super) async fn accounts_in(
+    reader: impl AnyExecutor<'_>,
+    target: &TargetName,
+    since: Timestamp,
+) -> Result<u64, Error> {
+    let row = query(
+        "SELECT count(*) AS accounts FROM accounts WHERE target = $1
+            AND (active = 1 OR wanted = 'active'
+                OR narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
+                    AND (narrowed > $2 OR settled < version))",
+    )
+    .bind(target.as_str())
+    .bind(since.as_microsecond())
+    .fetch_one(reader)
+    .await?;
     Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
 }
 

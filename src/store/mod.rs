@@ -48,7 +48,7 @@ mod uses;
 mod verify;
 mod work;
 
-pub(crate) use accounts::Standing;
+pub(crate) use accounts::{Counts, Standing};
 pub use accounts::{Origin, Rank, Verdict};
 pub use audit::AuditRow;
 pub use books::{Books, Handover};

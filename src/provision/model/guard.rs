@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::names::{TargetName, UserId};
 use crate::provision::converge::LEASE;
 use crate::provision::target::Guard;
-use crate::store::{Claimed, Counted, Due, Look, Rank, Store};
+use crate::store::{Claimed, Counted, Counts, Due, Look, Rank, Store};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -25,6 +25,8 @@ enum Action {
     Give(usize),
     /// No date had announced it.
     Take(usize),
+    /// Another policy takes it, which has a guard of its own.
+    Revise(usize),
     /// A written end has come.
     End(usize),
     /// So many accounts are claimed, and brought to what they should be.
@@ -37,6 +39,7 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         2 => (0..PEOPLE).prop_map(Action::Give),
         6 => (0..PEOPLE).prop_map(Action::Take),
+        2 => (0..PEOPLE).prop_map(Action::Revise),
         2 => (0..PEOPLE).prop_map(Action::End),
         4 => prop::sample::select(vec![1, 3, PEOPLE]).prop_map(Action::Work),
         1 => Just(Action::Confirm),
@@ -47,9 +50,13 @@ fn action() -> impl Strategy<Value = Action> {
 /// What a person should have, as the guard is to see it.
 struct Person {
     user: UserId,
-    /// When something was taken that no date had announced, if that was the last word.
+    /// When something was taken that no date had announced, if that was the last word, or what was said since does
+    /// not settle it.
     taken: Option<Timestamp>,
     waits: bool,
+    /// Whether it is to be open, and whether it was when last seen.
+    wanted: bool,
+    open: bool,
 }
 
 struct World {
@@ -74,7 +81,7 @@ impl World {
             let vault = tx.vault("https://login.example.com", &name).await.unwrap();
             let user = tx.add_user(vault).await.unwrap();
             tx.add_account(user, &target, &name, &open()).await.unwrap();
-            people.push(Person { user, taken: None, waits: true });
+            people.push(Person { user, taken: None, waits: true, wanted: true, open: false });
         }
         tx.commit(&Entry::for_tests()).await.unwrap();
         let guard = json!({ "share": "20%", "at-least": 3, "within": "1h" });
@@ -87,9 +94,10 @@ impl World {
         self.clock.advance(SignedDuration::from_secs(1));
         let now = self.clock.now();
         match action {
-            Action::Give(person) => self.desire(person, &open(), Rank::Give, None).await,
-            Action::Take(person) => self.desire(person, &Desired::closed(), Rank::Take, Some(now)).await,
-            Action::End(person) => self.desire(person, &Desired::closed(), Rank::Take, None).await,
+            Action::Give(person) => self.desire(person, &open(), Counts::Yes).await,
+            Action::Take(person) => self.desire(person, &Desired::closed(), Counts::Yes).await,
+            Action::Revise(person) => self.desire(person, &Desired::closed(), Counts::AsBefore).await,
+            Action::End(person) => self.desire(person, &Desired::closed(), Counts::No).await,
             Action::Work(room) => self.work(room).await,
             Action::Confirm => {
                 let mut tx = self.store.begin(now).await.unwrap();
@@ -103,13 +111,20 @@ impl World {
         }
     }
 
-    async fn desire(&mut self, person: usize, desired: &Desired, rank: Rank, taken: Option<Timestamp>) {
+    async fn desire(&mut self, person: usize, desired: &Desired, counts: Counts) {
         let person = &mut self.people[person];
+        let opens = matches!(desired, Desired::Active(_));
+        let rank = if opens { Rank::Give } else { Rank::Take };
+        let taken = match counts {
+            Counts::Yes if !opens => Some(self.clock.now()),
+            Counts::AsBefore if person.waits => person.taken,
+            _ => None,
+        };
         let mut tx = self.store.begin(self.clock.now()).await.unwrap();
         let standing = tx.standing_accounts(person.user).await.unwrap();
-        tx.desire(person.user, &standing[0], desired, rank, taken.is_some()).await.unwrap();
+        tx.desire(person.user, &standing[0], desired, rank, counts).await.unwrap();
         tx.commit(&Entry::for_tests()).await.unwrap();
-        (person.taken, person.waits) = (taken, true);
+        (person.taken, person.waits, person.wanted) = (taken, true, opens);
     }
 
     async fn work(&mut self, room: usize) {
@@ -118,7 +133,10 @@ impl World {
         let unasked = |person: &Person| person.taken.filter(|at| *at > self.confirmed);
         let counts = |person: &&Person| unasked(person).is_some_and(|at| person.waits || at > since);
         let number = self.people.iter().filter(counts).count() as u64;
-        let may_pass = self.guard.lets_pass(number, PEOPLE as u64);
+        // What was closed before is no part of what there is to lose.
+        let there = |person: &&Person| person.open || person.wanted || counts(person);
+        let of = self.people.iter().filter(there).count() as u64;
+        let may_pass = self.guard.is_few(number) || self.guard.lets_pass(number, of);
         let counted = Counted {
             since,
             is_few: &|taken| self.guard.is_few(taken),
@@ -147,7 +165,7 @@ impl World {
         for due in due {
             self.done(&due).await;
             let person = self.people.iter_mut().find(|person| person.user == due.user).unwrap();
-            person.waits = false;
+            (person.waits, person.open) = (false, matches!(due.desired, Desired::Active(_)));
         }
     }
 

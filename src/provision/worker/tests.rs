@@ -9,7 +9,7 @@ use crate::audit::Entry;
 use crate::names::UserId;
 use crate::provision::connector::{Key, RetryAfter};
 use crate::seal::random_text;
-use crate::store::Rank;
+use crate::store::{Counts, Rank};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -134,7 +134,7 @@ impl Bench {
         let mut tx = self.store.begin(self.clock.now()).await.unwrap();
         let standing = tx.standing_accounts(user).await.unwrap();
         let disabled = Desired::closed();
-        tx.desire(user, &standing[0], &disabled, Rank::Take, true).await.unwrap();
+        tx.desire(user, &standing[0], &disabled, Rank::Take, Counts::Yes).await.unwrap();
         tx.commit(&Entry::for_tests()).await.unwrap();
     }
 
@@ -285,7 +285,7 @@ async fn what_is_taken_goes_first_and_from_those_who_may_do_much_before_others()
         let mut tx = bench.store.begin(bench.clock.now()).await.unwrap();
         let standing = tx.standing_accounts(user).await.unwrap();
         let disabled = Desired::closed();
-        tx.desire(user, &standing[0], &disabled, rank, false).await.unwrap();
+        tx.desire(user, &standing[0], &disabled, rank, Counts::No).await.unwrap();
         tx.commit(&Entry::for_tests()).await.unwrap();
     }
     let counted = Counted { since: bench.clock.now(), is_few: &|_| true, lets_pass: &|_, _| true };

@@ -27,7 +27,7 @@ impl Inner {
         let now = tx.now();
         let shut_out = tx.user(user).await?.is_none_or(|user| user.revoked.is_some());
         let identities = tx.identities(user).await?;
-        let Some(founding) = identities.first() else { return Ok(()) };
+        let Some(founding) = identities.first() else { return self.let_go_of_nobodys(tx, user).await };
         let mut grants = tx.grants(user).await?;
         self.rules.leave_out_machines(&identities, &mut grants);
         let mut ever = self.rules.by_target(&grants);
@@ -63,6 +63,23 @@ impl Inner {
                 let desired = Desired::for_grants(&bearer, &held, &BTreeSet::new(), closing(&ever));
                 tx.add_account(user, target, &self.external_id(founding), &desired).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Has those accounts deleted whose time is over and that were left behind when their person became one with another
+    /// (see [`super::Lifecycle::link`]): nobody is there any more for whom they could be anything else.
+    async fn let_go_of_nobodys(&self, tx: &mut Tx, user: UserId) -> Result<(), Error> {
+        let now = tx.now();
+        for standing in tx.standing_accounts(user).await? {
+            if standing.delete_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            if standing.origin == Origin::Created && standing.desired != Desired::Absent {
+                let rank = self.rules.rank(&standing, &Desired::Absent);
+                tx.desire(user, &standing, &Desired::Absent, rank, Counts::No).await?;
+            }
+            tx.keep_until(&standing, None).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::follow::after_reload;
 use super::*;
-use crate::account::{Because, Grant, Renew, Strength, Terms};
+use crate::account::{Because, Desired, Grant, Renew, Strength, Terms};
 use crate::audit::Entry;
 use crate::document::Mistakes;
 use crate::identity::{ClaimSet, Claims};
@@ -26,11 +26,12 @@ fn start() -> Timestamp {
     "2026-03-02T09:00:00Z".parse().unwrap()
 }
 
-/// `guests` and `staff` get a role of that name in the wiki, for so long.
+/// `guests` and `staff` get a role of that name in the wiki, for so long; without a word, as long as it is confirmed.
 pub(super) fn policy(roles: &[(&str, &str)]) -> Policy {
     let role = |(name, ttl): &(&str, &str)| {
+        let length = if ttl.is_empty() { String::new() } else { format!(", for: {{ ttl: {ttl} }}") };
         format!(
-            "  {name}: {{ who: {{ provider: staff, groups: {{ any: [{name}] }} }}, gets: {{ wiki: {{}} }}, for: {{ ttl: {ttl} }} }}\n"
+            "  {name}: {{ who: {{ provider: staff, groups: {{ any: [{name}] }} }}, gets: {{ wiki: {{}} }}{length} }}\n"
         )
     };
     let text = format!("version: 1\nroles:\n{}", roles.iter().map(role).collect::<String>());
@@ -291,6 +292,36 @@ async fn who_is_due_is_asked_about_once_and_who_has_gone_is_not_and_forgotten() 
     assert!(claim(start() + HOUR * 2).await.is_empty(), "they have gone");
     place.store.bookkeep().refreshed(&due[0], None, start()).await.unwrap();
     assert!(claim(start() + HOUR * 4).await.is_empty(), "their token is still there");
+}
+
+#[tokio::test]
+async fn an_account_that_was_left_behind_is_deleted_once_its_time_is_over() {
+    let place = Place::new(policy(&[("guests", "30d")])).await;
+    let (target, mut both) = ("wiki".parse().unwrap(), Vec::new());
+    let mut tx = place.store.begin(start()).await.unwrap();
+    for sub in ["s-1", "c-17"] {
+        let claims = claims(sub, json!([]));
+        let vault = tx.vault(&claims.subject().issuer, sub).await.unwrap();
+        let user = tx.add_user(vault).await.unwrap();
+        tx.save_identity(user, &claims).await.unwrap();
+        tx.add_account(user, &target, sub, &Desired::closed()).await.unwrap();
+        both.push(user);
+    }
+    let left = tx.standing_accounts(both[1]).await.unwrap().remove(0);
+    tx.keep_until(&left, Some(start() + DAY)).await.unwrap();
+    tx.commit(&Entry::for_tests()).await.unwrap();
+    let order = Order { by: Actor::Operator("olga".to_owned()), why: "the same".to_owned() };
+    place.lifecycle.link(both[0], both[1], &order).await.unwrap();
+
+    place.clock.advance(DAY);
+    let (stop, mut bell) = (CancellationToken::new(), place.store.bell());
+    let expiry = tokio::spawn(super::expire(place.lifecycle.clone(), stop.clone()));
+    bell.changed().await.unwrap();
+    stop.cancel();
+    expiry.await.unwrap();
+    assert_eq!(place.record().await, ["people_linked", "retention_ended"]);
+    let left = place.store.begin(start()).await.unwrap().standing_accounts(both[1]).await.unwrap().remove(0);
+    assert_eq!((left.desired, left.delete_at), (Desired::Absent, None));
 }
 
 #[tokio::test]

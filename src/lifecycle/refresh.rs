@@ -40,7 +40,7 @@ impl Lifecycle {
         let live = |grant: &&Grant| grant.is_live(now);
         let same = held.iter().filter(live).map(|grant| &grant.terms);
         let same = same.eq(after.iter().filter(live).map(|grant| &grant.terms));
-        if same && is_told(&known, claims, now) {
+        if same && is_told(&known, claims, now, rules.settings.lapse) {
             return Ok(());
         }
         tx.save_identity(known.user, claims).await?;
@@ -84,13 +84,13 @@ impl Lifecycle {
     }
 }
 
-/// Whether these claims are known, and have been written down lately.
-fn is_told(known: &Identity, claims: &Claims, now: Timestamp) -> bool {
+/// Whether these claims are known, and have been written down lately: long before access would lapse that rests on them.
+fn is_told(known: &Identity, claims: &Claims, now: Timestamp, lapse: SignedDuration) -> bool {
     fn lasting(claims: &Map<String, Value>) -> Vec<(&String, &Value)> {
         let mut lasting: Vec<_> =
             claims.iter().filter(|(name, _)| !OF_THE_TOKEN.contains(&name.as_str())).collect();
         lasting.sort_by_key(|(name, _)| *name);
         lasting
     }
-    lasting(&known.claims) == lasting(claims.set().values()) && now < known.confirmed + WRITTEN
+    lasting(&known.claims) == lasting(claims.set().values()) && now < known.confirmed + WRITTEN.min(lapse / 2)
 }

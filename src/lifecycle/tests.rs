@@ -295,6 +295,27 @@ async fn who_is_due_is_asked_about_once_and_who_has_gone_is_not_and_forgotten() 
 }
 
 #[tokio::test]
+async fn access_that_is_confirmed_again_and_again_does_not_lapse() {
+    let Place { store, clock, .. } = Place::new(policy(&[("guests", "30d")])).await;
+    let mut brief = rules(policy(&[("guests", "")]));
+    brief.settings.lapse = HOUR;
+    let lifecycle = Lifecycle::new(store.clone(), brief, "access.example.com".to_owned(), clock.clone());
+    let (often, claims) = (SignedDuration::from_mins(15), claims("c-17", json!(["guests"])));
+    let refresh = Refreshable { token: "a token".to_owned().into(), every: often };
+    lifecycle.login(&claims, None, Some(&refresh), None).await.unwrap();
+    for _ in 0..9 {
+        clock.advance(often);
+        let due = store.bookkeep().claim_refreshes(clock.now(), HOUR, 1).await.unwrap().remove(0);
+        store.bookkeep().refreshed(&due, None, clock.now() + often).await.unwrap();
+        lifecycle.refresh(&due, &claims).await.unwrap();
+        let mut tx = store.begin(clock.now()).await.unwrap();
+        let user = tx.identity_of(claims.subject()).await.unwrap().unwrap().user;
+        let grants = tx.grants(user).await.unwrap();
+        assert!(grants[0].is_live(clock.now()), "{:?}", grants[0].end);
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_was_left_behind_is_deleted_once_its_time_is_over() {
     let place = Place::new(policy(&[("guests", "30d")])).await;
     let (target, mut both) = ("wiki".parse().unwrap(), Vec::new());

@@ -123,6 +123,7 @@ pub(super) fn rules(config: &Config) -> Rules {
     let gives = |settings: &issuer::Settings| {
         settings.access_tokens.as_ref().is_some_and(|tokens| tokens.machine_accounts)
     };
+    let tokens = config.providers.values().filter_map(|settings| settings.access_tokens.as_ref());
     let machines = config.providers.iter().filter(|(_, settings)| gives(settings));
     let observed = config.apps.iter().filter(|(_, app)| !app.enforce);
     let groups = config.providers.iter().map(|(name, settings)| (name.clone(), settings.groups.clone()));
@@ -133,6 +134,7 @@ pub(super) fn rules(config: &Config) -> Rules {
         groups: groups.collect(),
         targets: config.app_targets.clone(),
         machine_accounts: machines.map(|(name, _)| name.clone()).collect(),
+        token_life: tokens.map(|tokens| tokens.max_lifetime.length()).max().unwrap_or_default(),
         observed: observed.map(|(name, _)| name.clone()).collect(),
         privileged: privileged.collect(),
         settings: config.lifecycle,

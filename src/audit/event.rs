@@ -58,6 +58,8 @@ pub enum Event {
     /// Nothing was seen of a person for as long as people are kept: names, claims and the key of their part of the record
     /// are gone.
     PersonForgotten,
+    /// These many sign-ins were over for so long that nothing is kept of them.
+    SignInsForgotten { sign_ins: u64 },
     /// Events were kept for as long as events are: so many are gone now, `size` of them in all, over which the record
     /// had this `root`.
     RecordPruned { events: u64, size: u64, root: String },

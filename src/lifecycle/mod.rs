@@ -82,6 +82,8 @@ pub struct Rules {
     pub targets: BTreeMap<AppName, TargetName>,
     /// The providers whose machines get accounts, too.
     pub machine_accounts: BTreeSet<ProviderName>,
+    /// How long an access token may be good, from when it was made; nothing, where none is believed.
+    pub token_life: SignedDuration,
     /// Apps that are observed, not enforced: no account is made for them, and none is given more.
     pub observed: BTreeSet<AppName>,
     /// Entitlements by which one may do much in a target: who has them loses them before others lose theirs.

@@ -1,8 +1,9 @@
-//! What is not kept for ever: people who are gone for long, and events that are old. Nothing is done about either unless
-//! the configuration says for how long they are kept.
+//! What is not kept for ever: sign-ins that are over; people who are gone for long, and events that are old. Nothing is
+//! done about the latter two unless the configuration says for how long they are kept.
 
 use super::Lifecycle;
 use crate::audit::{Actor, Entry, Event};
+use crate::identity::LEEWAY;
 use crate::names::{UserId, VaultId};
 use crate::span::Span;
 use crate::store::Error;
@@ -18,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How many people are read at a time.
 const PEOPLE: u32 = 100;
-/// How many events go by one transaction, which leaves one behind.
-const EVENTS: u32 = 10_000;
-/// Events go by whole days (UTC): else each hour would leave one behind.
+/// How many events, or sign-ins, go by one transaction, which leaves one event behind.
+const BATCH: u32 = 10_000;
+/// Both go by whole days (UTC): else each hour would leave one behind.
 const DAY: i64 = 24 * 60 * 60;
+/// How long operators see a sign-in that is over.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// For how long what is kept is kept: for ever, unless said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -56,6 +59,10 @@ impl Lifecycle {
         let inner = self.inner();
         let Retention { audit, people } = inner.rules.settings.retention;
         let (store, now) = (&inner.store, inner.clock.now());
+        if let Some(ended) = whole_days(now - SHOWN) {
+            let made = now.checked_sub(inner.rules.token_life + LEEWAY).unwrap_or(Timestamp::MIN);
+            while !stop.is_cancelled() && self.forget_sign_ins(ended, made).await? {}
+        }
         if let Some(before) = people.map(|span| long_before(now, span)) {
             // Who was seen is noted in memory first.
             self.count_uses().await?;
@@ -77,6 +84,18 @@ impl Lifecycle {
             while !stop.is_cancelled() && self.prune(before).await? {}
         }
         Ok(())
+    }
+
+    /// Whether there may be more.
+    async fn forget_sign_ins(&self, ended: Timestamp, made: Timestamp) -> Result<bool, Error> {
+        let mut tx = self.inner().begin().await?;
+        let sign_ins = tx.forget_sign_ins(ended, made, BATCH).await?;
+        if sign_ins == 0 {
+            return Ok(false);
+        }
+        tx.commit(&entry(Event::SignInsForgotten { sign_ins }, None)).await?;
+        tracing::info!(sign_ins, "sign-ins forgotten: they were over");
+        Ok(sign_ins == u64::from(BATCH))
     }
 
     async fn forget(&self, user: UserId, before: Timestamp) -> Result<(), Error> {
@@ -102,11 +121,11 @@ impl Lifecycle {
     /// Whether there may be more.
     async fn prune(&self, before: Timestamp) -> Result<bool, Error> {
         let mut tx = self.inner().begin().await?;
-        let Some((events, head)) = tx.prune(before, EVENTS).await? else { return Ok(false) };
+        let Some((events, head)) = tx.prune(before, BATCH).await? else { return Ok(false) };
         let root = STANDARD.encode(head.root);
         tx.commit(&entry(Event::RecordPruned { events, size: head.size, root }, None)).await?;
         tracing::info!(events, gone = head.size, "events pruned: they were kept for as long as events are");
-        Ok(events == u64::from(EVENTS))
+        Ok(events == u64::from(BATCH))
     }
 }
 

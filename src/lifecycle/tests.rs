@@ -56,6 +56,7 @@ pub(super) fn rules(policy: Policy) -> Rules {
         groups: BTreeMap::new(),
         targets: BTreeMap::new(),
         machine_accounts: BTreeSet::new(),
+        token_life: DAY,
         observed: BTreeSet::new(),
         privileged: BTreeMap::new(),
         settings,

@@ -64,7 +64,45 @@ impl Store {
     }
 }
 
+/// Sign-ins that are over for so long that nobody asks for them; a macro, so that statements stay constants. What has
+/// ended keeps an access token from being taken for a new one, for as long as that may be shown.
+macro_rules! of_ended {
+    ($statement:literal) => {
+        concat!(
+            $statement,
+            " IN (SELECT id FROM sign_ins WHERE until < $1 AND (token IS NULL OR created < $2)
+                ORDER BY until, id LIMIT $3)"
+        )
+    };
+}
+
 impl Tx {
+    /// Takes away sign-ins that ended before `ended`, with all that hangs on them, at most `limit`: how many that were.
+    /// Those by an access token stay if they are not older than `made`.
+    pub async fn forget_sign_ins(
+        &mut self,
+        ended: Timestamp,
+        made: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error> {
+        let mut gone = 0;
+        for statement in [
+            of_ended!("DELETE FROM refreshes WHERE sign_in"),
+            of_ended!("DELETE FROM handovers WHERE sign_in"),
+            of_ended!("DELETE FROM sessions WHERE sign_in"),
+            of_ended!("DELETE FROM sign_ins WHERE id"),
+        ] {
+            let done = query(statement)
+                .bind(ended.as_microsecond())
+                .bind(made.as_microsecond())
+                .bind(i64::from(limit))
+                .execute(&mut *self.inner)
+                .await?;
+            gone = done.rows_affected();
+        }
+        Ok(gone)
+    }
+
     /// Forgets a person whose part of the record is in `vault`.
     pub async fn forget(&mut self, user: UserId, vault: VaultId) -> Result<(), Error> {
         for grant in self.grants(user).await? {

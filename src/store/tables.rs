@@ -22,6 +22,7 @@ const SQLITE: &[Version] = &[
     (11, "retention", include_str!("migrations/0011_retention.sqlite.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.sqlite.sql")),
     (13, "promises", include_str!("migrations/0013_promises.sqlite.sql")),
+    (14, "ended", include_str!("migrations/0014_ended.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
@@ -36,6 +37,7 @@ const POSTGRES: &[Version] = &[
     (11, "retention", include_str!("migrations/0011_retention.postgres.sql")),
     (12, "bearers", include_str!("migrations/0012_bearers.postgres.sql")),
     (13, "promises", include_str!("migrations/0013_promises.postgres.sql")),
+    (14, "ended", include_str!("migrations/0014_ended.postgres.sql")),
 ];
 
 /// Brings a store up to date.

@@ -132,6 +132,21 @@ async fn who_has_access_or_an_account_is_remembered() {
 }
 
 #[tokio::test]
+async fn nothing_is_kept_of_sign_ins_that_are_over_for_long() {
+    let house = forgetful("{}", "ttl: 300d").await;
+    house.guest(CARLA).await;
+    house.settled().await;
+    house.turn(DAY);
+    assert_eq!(house.operator().asks("/sessions").await.as_array().unwrap().len(), 1, "seen for a day");
+    later(&house, 2, "sign_ins_forgotten").await;
+    let record = house.app().store().audit(0, 1000).await.unwrap();
+    let told = record.iter().find(|event| event.leaf["what"]["event"] == "sign_ins_forgotten").unwrap();
+    assert_eq!(told.leaf["what"]["sign_ins"], 1);
+    assert_eq!(house.knock(&house.guest(CARLA).await).await.0, 200);
+    house.finish().await;
+}
+
+#[tokio::test]
 async fn what_is_left_of_the_record_proves_itself() {
     let mut house = forgetful("{ audit: 400d }", DELETED).await;
     house.guest(ADA).await;

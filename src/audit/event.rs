@@ -60,6 +60,9 @@ pub enum Event {
     PersonForgotten,
     /// These many sign-ins were over for so long that nothing is kept of them.
     SignInsForgotten { sign_ins: u64 },
+    /// The store is an earlier state of itself that somebody has put back: whoever was signed in then has to sign in again,
+    /// and tokens for the admin API that were good then are not any more.
+    StoreRestored { sign_ins: u64, tokens: u64 },
     /// Events were kept for as long as events are: so many are gone now, `size` of them in all, over which the record
     /// had this `root`.
     RecordPruned { events: u64, size: u64, root: String },

@@ -87,6 +87,8 @@ enum Verb {
     Export(store::Export),
     /// Put what was exported into a store that nobody has used
     Import(store::Import),
+    /// Say that the store was put back as it was once: everybody signs in again
+    Restored(store::Restored),
 }
 
 impl Command {
@@ -115,6 +117,7 @@ impl Command {
             Verb::Tokens(command) => command.run(),
             Verb::Export(command) => command.run(),
             Verb::Import(command) => command.run(),
+            Verb::Restored(command) => command.run(),
         };
         match done {
             Ok(code) => code,

@@ -11,7 +11,7 @@ use crate::identity::{Claims, Voucher};
 use crate::names::{AppName, IdentityId, SignInId, UserId};
 use crate::store::{Error, Identity, SignIn, TokenHash, Tx};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An access token that was verified, and where it was shown.
 pub struct Borne<'a> {
@@ -48,6 +48,12 @@ impl Lifecycle {
             Some(_) if tx.has_session(&borne.session).await? => return Ok(None),
             Some((sign_in, _)) => return borne.carried_over(tx, sign_in).await,
             None => {}
+        }
+        // Whether it had ended is not known any more.
+        let issued = claims.set().values().get("iat").and_then(Value::as_i64);
+        let restored = tx.restored_at().await?.map(Timestamp::as_second);
+        if issued.zip(restored).is_some_and(|(issued, restored)| issued < restored) {
+            return Ok(Some(Refused::new("token_ended", None)));
         }
         let vault = tx.vault(&subject.issuer, &subject.sub).await?;
         let decision = inner.rules.policy.evaluate(claims.set(), now);

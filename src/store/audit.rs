@@ -57,7 +57,8 @@ impl Tx {
     }
 }
 
-pub(super) async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
+/// Writes an entry; its place in the record.
+pub(super) async fn insert(tx: &mut Tx, entry: &Entry) -> Result<i64, Error> {
     let leaf = entry.leaf(tx.now);
     let purpose = opening_purpose(leaf.id);
     let opening = match entry.person {
@@ -79,15 +80,16 @@ pub(super) async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
     };
     // Numbers are given in the order of the commits: who reads on from one misses nothing.
     tx.store.lock(&mut tx.inner, "events").await?;
-    query("INSERT INTO events (id, at, vault, leaf, opening) VALUES ($1, $2, $3, $4, $5)")
-        .bind(leaf.id.to_string())
-        .bind(tx.now.as_microsecond())
-        .bind(entry.person.map(|vault| vault.to_string()))
-        .bind(leaf.text)
-        .bind(opening)
-        .execute(&mut *tx.inner)
-        .await?;
-    Ok(())
+    let row =
+        query("INSERT INTO events (id, at, vault, leaf, opening) VALUES ($1, $2, $3, $4, $5) RETURNING seq")
+            .bind(leaf.id.to_string())
+            .bind(tx.now.as_microsecond())
+            .bind(entry.person.map(|vault| vault.to_string()))
+            .bind(leaf.text)
+            .bind(opening)
+            .fetch_one(&mut *tx.inner)
+            .await?;
+    Ok(row.try_get("seq")?)
 }
 
 impl Store {

@@ -32,6 +32,7 @@ mod policy;
 mod prune;
 mod refreshes;
 mod reseal;
+mod restored;
 mod session;
 mod sessions;
 mod shared;
@@ -64,6 +65,7 @@ pub use moving::{MoveError, Moved, export, import};
 pub use place::{NoPlace, Place};
 pub use policy::Holder;
 pub use refreshes::Refresh;
+pub use restored::Restored;
 pub use session::{Access, Account, Held, Person, Session};
 pub use sessions::{SessionRow, SignIn, TokenHash, access_token_hash, token_hash};
 pub use shown::AccountRow;
@@ -81,11 +83,11 @@ use crate::seal::{self, Sealer};
 use arc_swap::ArcSwap;
 use cache::Cache;
 use dialect::Dialect;
+use files::Lock;
 use jiff::Timestamp;
 use shared::Shared;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, Row, Transaction, query};
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,7 +153,7 @@ struct Inner {
     /// Tells what this process says from what other replicas say.
     replica: String,
     /// Held for as long as the process lives, so that no second gateway writes beside us.
-    _lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 /// How many connections a replica opens at the most to PostgreSQL to write, beside those that read, the one it listens
@@ -165,12 +167,19 @@ const SOON: Duration = Duration::from_secs(3);
 const IN_TURN: Duration = Duration::from_secs(30);
 
 impl Store {
-    /// Opens the store at `place` and brings its tables up to date. A SQLite file is made with its folder if absent.
+    /// Opens the store at `place` and brings its tables up to date. A SQLite file is made with its folder if absent. Where
+    /// it is an earlier state of itself, everybody who was signed in has to sign in again.
     ///
     /// # Errors
     /// [`Error::InUse`] where another process has the file; others where it cannot be read or written, or was sealed
     /// under another key.
     pub async fn open(place: Place, sealer: Sealer, now: Timestamp) -> Result<Self, Error> {
+        let store = Self::open_as_it_is(place, sealer, now).await?;
+        store.look_whether_restored(now, false).await?;
+        Ok(store)
+    }
+
+    async fn open_as_it_is(place: Place, sealer: Sealer, now: Timestamp) -> Result<Self, Error> {
         let (dialect, lock) = (Dialect::of(&place), place.take()?);
         let writer = connect(&place, false).await?;
         tables::migrator(dialect).run(&writer).await?;
@@ -193,7 +202,7 @@ impl Store {
             instance,
             is_deaf: AtomicBool::new(false),
             replica,
-            _lock: lock,
+            lock,
         }));
         store.read_signing_keys().await?;
         Ok(store)
@@ -353,11 +362,14 @@ impl Tx {
     /// Writes the entry beside the rows, and makes all of it last. Once this returns, the change holds for every
     /// request that comes after, in this process; other replicas hear of it.
     pub async fn commit(mut self, entry: &Entry) -> Result<(), Error> {
-        audit::insert(&mut self, entry).await?;
+        let event = audit::insert(&mut self, entry).await?;
         hearing::tell(&self.store, &mut self.inner, &self.touched, Some(self.now)).await?;
         // In a task of its own: whoever waits may go away, and what is committed must be heard of all the same.
         let finish = tokio::spawn(async move {
             let done = self.inner.commit().await;
+            if let (Ok(()), Some(lock)) = (&done, &self.store.0.lock) {
+                lock.note(event);
+            }
             // Also where the answer was lost: it may be committed.
             self.store.0.cache.evict(&self.touched);
             self.store.ring();

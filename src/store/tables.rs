@@ -23,6 +23,7 @@ const SQLITE: &[Version] = &[
     (12, "bearers", include_str!("migrations/0012_bearers.sqlite.sql")),
     (13, "promises", include_str!("migrations/0013_promises.sqlite.sql")),
     (14, "ended", include_str!("migrations/0014_ended.sqlite.sql")),
+    (15, "restores", include_str!("migrations/0015_restores.sqlite.sql")),
 ];
 
 /// The same; it begins with the version that made replicas possible.
@@ -38,6 +39,7 @@ const POSTGRES: &[Version] = &[
     (12, "bearers", include_str!("migrations/0012_bearers.postgres.sql")),
     (13, "promises", include_str!("migrations/0013_promises.postgres.sql")),
     (14, "ended", include_str!("migrations/0014_ended.postgres.sql")),
+    (15, "restores", include_str!("migrations/0015_restores.postgres.sql")),
 ];
 
 /// Brings a store up to date.

@@ -1,7 +1,6 @@
 //! `guestpass export`
 
 use super::told;
-use crate::cli::client::Client;
 use crate::cli::{At, Done, wait_for};
 use crate::clock::Clock;
 use crate::config;
@@ -29,11 +28,6 @@ impl Export {
         let place = config::whereabouts(&self.at.config)?.store;
         let now = Clock::system().now();
         let moved = wait_for(async {
-            if Client::here(&self.at.config)?.is_there().await {
-                eprintln!(
-                    "warning: a gateway runs on this store: what happens from now on is not in the export"
-                );
-            }
             let to: Box<dyn Write> = match &self.file {
                 None => Box::new(stdout().lock()),
                 Some(path) => Box::new(created(path)?),
@@ -46,6 +40,11 @@ impl Export {
             done.with_context(|| format!("cannot export {place}"))
         })?;
         eprintln!("Exported {place}: {}.", told(&moved));
+        if moved.is_backup {
+            eprintln!(
+                "warning: a gateway runs on this store, so this is a backup: what happens from now on is not in it, and where it is imported everybody has to sign in again"
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

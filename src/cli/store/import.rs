@@ -41,6 +41,11 @@ impl Import {
             done.with_context(|| format!("cannot import into {name}"))
         })?;
         println!("Imported into {name}: {}.", told(&moved));
+        if moved.is_backup {
+            println!(
+                "A gateway ran when it was exported, so it is a backup: everybody has to sign in again."
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,9 +2,11 @@
 
 mod export;
 mod import;
+mod restored;
 
 pub(super) use export::Export;
 pub(super) use import::Import;
+pub(super) use restored::Restored;
 
 use crate::store::Moved;
 

@@ -1,7 +1,8 @@
 //! Out of a store, as it was at one moment, whether or not a gateway runs on it.
 
+use super::super::lead::lead_of;
 use super::super::prune::pruned;
-use super::super::{Place, Reading, tables};
+use super::super::{Error, Place, Reading, tables};
 use super::layout::{EVENTS, Kind, TABLES};
 use super::lines::Written;
 use super::{End, FORMAT, Header, MoveError, Moved, Part, shown};
@@ -23,7 +24,8 @@ use std::io::Write;
 pub async fn export(place: &Place, now: Timestamp, to: impl Write) -> Result<Moved, MoveError> {
     let mut snapshot = Reading::open(place).await?.snapshot().await?;
     let mut written = Written::new(to);
-    written.line(&header(&mut snapshot, now).await?)?;
+    let is_backup = runs(place, &mut snapshot).await?;
+    written.line(&header(&mut snapshot, now, is_backup).await?)?;
     let (mut rows, mut record) = (BTreeMap::new(), pruned(&mut snapshot).await?);
     for table in &TABLES {
         let columns = table.columns();
@@ -45,10 +47,25 @@ pub async fn export(place: &Place, now: Timestamp, to: impl Write) -> Result<Mov
     let (record, sum) = (record.head(), written.sum());
     written.line(&End { rows: rows.clone(), record: record.to_string(), sum })?;
     written.finish()?;
-    Ok(Moved { rows, record })
+    Ok(Moved { rows, record, is_backup })
 }
 
-async fn header(snapshot: &mut AnyConnection, exported: Timestamp) -> Result<Header, MoveError> {
+/// Whether a gateway runs on the store at `place`.
+async fn runs(place: &Place, snapshot: &mut AnyConnection) -> Result<bool, MoveError> {
+    if let Place::Sqlite(_) = place {
+        return match place.take() {
+            Ok(_) => Ok(false),
+            Err(Error::InUse(_)) => Ok(true),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let row = query("SELECT id FROM instance").fetch_one(&mut *snapshot).await?;
+    let lead = lead_of(row.try_get("id")?);
+    let free = query("SELECT pg_try_advisory_xact_lock_shared(hashtextextended($1, 0)) AS free").bind(lead);
+    Ok(!free.fetch_one(snapshot).await?.try_get::<bool, _>("free")?)
+}
+
+async fn header(snapshot: &mut AnyConnection, exported: Timestamp, runs: bool) -> Result<Header, MoveError> {
     let found = tables::version(snapshot).await?.unwrap_or_default();
     if found != tables::newest() {
         return Err(MoveError::OtherTables {
@@ -62,7 +79,7 @@ async fn header(snapshot: &mut AnyConnection, exported: Timestamp) -> Result<Hea
     let sealed: &[u8] = row.try_get("signing_key")?;
     let key = sealed.get(..size_of::<KeyId>()).unwrap_or_default();
     let guestpass = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Header { guestpass, format: FORMAT, tables: found, key: shown(key), exported })
+    Ok(Header { guestpass, format: FORMAT, tables: found, key: shown(key), exported, runs })
 }
 
 fn cell(row: &AnyRow, index: usize, kind: Kind) -> Result<Value, sqlx::Error> {

@@ -3,6 +3,7 @@
 use super::super::dialect::Dialect;
 use super::super::lead::lead_of;
 use super::super::prune::pruned;
+use super::super::restored::NOWHERE;
 use super::super::{Place, connect, tables};
 use super::layout::{EVENTS, Kind, TABLES, Table};
 use super::lines::Lines;
@@ -43,8 +44,9 @@ enum Cell {
 /// See [`MoveError`]; whatever it is, nothing was put there.
 pub async fn import(place: Place, sealer: &Sealer, from: impl BufRead) -> Result<Moved, MoveError> {
     let mut lines = Lines::new(from);
-    check_header(&lines.next("this is no export of guestpass")?, sealer, &lines)?;
-    let (dialect, _lock) = (Dialect::of(&place), place.take()?);
+    let header: Header = lines.next("this is no export of guestpass")?;
+    check_header(&header, sealer, &lines)?;
+    let (dialect, lock) = (Dialect::of(&place), place.take()?);
     let pool = connect(&place, false).await?;
     tables::migrator(dialect).run(&pool).await.map_err(super::Error::from)?;
     let mut tx = pool.begin_with(dialect.begin()).await?;
@@ -58,10 +60,16 @@ pub async fn import(place: Place, sealer: &Sealer, from: impl BufRead) -> Result
             .execute(&mut *tx)
             .await?;
     }
-    let moved = look(&mut tx).await?;
+    let moved = look(&mut tx, header.runs).await?;
     compare(&end, &moved)?;
+    // A store that was taken elsewhere goes on there; a backup is known for one when it is opened.
+    query("UPDATE instance SET lives = $1").bind(header.runs.then_some(NOWHERE)).execute(&mut *tx).await?;
+    let last = query("SELECT coalesce(max(seq), 0) AS last FROM events").fetch_one(&mut *tx).await?;
     tx.commit().await?;
     pool.close().await;
+    if let Some(lock) = lock {
+        lock.begin_at(last.try_get("last")?);
+    }
     Ok(moved)
 }
 
@@ -199,7 +207,7 @@ async fn write(
 }
 
 /// What is there now.
-async fn look(tx: &mut AnyConnection) -> Result<Moved, MoveError> {
+async fn look(tx: &mut AnyConnection, is_backup: bool) -> Result<Moved, MoveError> {
     let mut rows = BTreeMap::new();
     for Table { name, .. } in &TABLES {
         let row =
@@ -212,7 +220,7 @@ async fn look(tx: &mut AnyConnection) -> Result<Moved, MoveError> {
     while let Some(row) = events.try_next().await? {
         record.add(row.try_get::<&str, _>("leaf")?.as_bytes());
     }
-    Ok(Moved { rows, record: record.head() })
+    Ok(Moved { rows, record: record.head(), is_backup })
 }
 
 fn compare(end: &End, moved: &Moved) -> Result<(), MoveError> {

@@ -31,6 +31,9 @@ pub struct Moved {
     pub rows: BTreeMap<String, u64>,
     /// The head of the record.
     pub record: Head,
+    /// Whether a gateway ran on the store when it was exported. Then it is a backup: what happened there since is not in
+    /// it, and who was signed in has to sign in again where it is put back.
+    pub is_backup: bool,
 }
 
 /// Why a store could not be exported or imported. What was to be imported into is as it was.
@@ -111,6 +114,9 @@ struct Header {
     /// The id of the key that seals.
     key: String,
     exported: Timestamp,
+    /// Whether a gateway ran on it. Exports of before do not say so.
+    #[serde(default)]
+    runs: bool,
 }
 
 /// What comes before the rows of a table.

@@ -58,6 +58,19 @@ async fn a_sign_in_that_is_ended_takes_its_token_with_it_and_no_other() {
 }
 
 #[tokio::test]
+async fn what_was_made_before_the_store_was_put_back_may_have_been_ended_since() {
+    let stage = stage().await;
+    let token = stage.provider.access_token(json!({}));
+    let at = stage.house.clock.now().as_microsecond() + 10_000_000;
+    let words: &str = Box::leak(format!("UPDATE instance SET restored = {at}").into_boxed_str());
+    stage.house.database.suffers(crate::harness::Deed::both(words)).await;
+    fails(&stage, "of before", &token, 401, "invalid_token", "token_ended").await;
+    stage.house.turn(SignedDuration::from_secs(11));
+    passes(&stage, "of after", &stage.provider.access_token(json!({}))).await;
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn another_policy_and_other_terms_hold_for_tokens_that_were_let_in_before() {
     let stage = stage().await;
     let token = stage.provider.access_token(json!({}));

@@ -84,7 +84,9 @@ readinessProbe:
   periodSeconds: 2
   # It gives its store two seconds to answer.
   timeoutSeconds: 3
-  failureThreshold: 2
+  # Half a minute (`session.recheck`): a store that is away is away from all replicas, and who is signed in goes on for so
+  # long. A pod that is stopped leaves the Service by that alone.
+  failureThreshold: 15
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}

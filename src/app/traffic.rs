@@ -28,12 +28,13 @@ pub(super) fn tell(metrics: &Metrics, gateway: &Running, upstreams: &Registry, t
         let (_, surplus) = counts();
         vec![(["too_many".to_owned()], surplus)]
     });
+    // Not `endpoint`: that is what the Prometheus operator calls the port that it reads from.
     let endpoints = upstreams.clone();
-    metrics.measure("endpoint_healthy", "Whether requests are sent there first", ["endpoint"], move || {
+    metrics.measure("endpoint_healthy", "Whether requests are sent there first", ["address"], move || {
         endpoints.states().into_iter().map(|state| ([state.endpoint], i64::from(state.healthy))).collect()
     });
     let endpoints = upstreams.clone();
-    metrics.measure("endpoint_outstanding", "Requests that it has not finished", ["endpoint"], move || {
+    metrics.measure("endpoint_outstanding", "Requests that it has not finished", ["address"], move || {
         endpoints.states().into_iter().map(|state| ([state.endpoint], number(state.outstanding))).collect()
     });
 }

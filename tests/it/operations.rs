@@ -22,7 +22,7 @@ async fn probes_and_metrics_are_told_where_only_machines_ask() {
     );
     assert_eq!(house.counted(r#"guestpass_accounts{app="notes",state="active"}"#).await, Some(1.0));
     assert!(text.contains("guestpass_build_info{version="), "{text}");
-    let notes = format!("guestpass_endpoint_healthy{{endpoint=\"{}\"}}", house.pages.address);
+    let notes = format!("guestpass_endpoint_healthy{{address=\"{}\"}}", house.pages.address);
     assert_eq!(house.counted(&notes).await, Some(1.0), "{text}");
     assert!(text.contains("guestpass_connections{worker=\"1\"}"), "{text}");
     for (name, number) in [

@@ -52,7 +52,8 @@ besides goes into `secrets`, and is read as `${file:/etc/guestpass/secrets/NAME/
 **Uninstalling keeps the volume** of SQLite: it says who had what until when.
 
 `helm test` signs a person in at the demo's provider, with the image of the release and as confined as it, and asks the
-installed gateway whether it is ready, for its keys, and for the way to its provider.
+installed gateway whether it is ready, for its keys, and for the way to its provider. A listener for
+the PROXY protocol answers its pod only where `trusted-proxies` names it.
 
 ## Values
 """

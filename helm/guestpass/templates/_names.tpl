@@ -15,8 +15,18 @@ app.kubernetes.io/name: {{ include "guestpass.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The pod of `helm test` goes by another name: no Service leads there. */}}
+{{- define "guestpass.testSelector" -}}
+app.kubernetes.io/name: {{ include "guestpass.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "guestpass.labels" -}}
 {{ include "guestpass.selector" . }}
+{{ include "guestpass.otherLabels" . }}
+{{- end -}}
+
+{{- define "guestpass.otherLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import yaml
@@ -33,10 +34,13 @@ class Compose(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_whom_it_trusts_is_the_proxy_and_who_it_fronts_is_reached_by_nobody_else(self):
-        services = yaml.safe_load((self.FILES / "compose.yaml").read_text())["services"]
+        compose = yaml.safe_load((self.FILES / "compose.yaml").read_text())
+        services = compose["services"]
         config = yaml.safe_load((self.FILES / "guestpass.yaml").read_text())
         address = services["caddy"]["networks"]["front"]["ipv4_address"]
         self.assertEqual(config["trusted-proxies"], [f"{address}/32"])
+        [addresses] = compose["networks"]["front"]["ipam"]["config"]
+        self.assertNotIn(ip_address(address), ip_network(addresses["ip_range"]))
         self.assertEqual([name for name, each in services.items() if "ports" in each], ["caddy"])
         self.assertEqual(services["whoami"]["networks"], ["apps"])
         self.assertNotIn("apps", services["caddy"]["networks"])

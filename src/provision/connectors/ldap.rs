@@ -14,6 +14,7 @@ mod entry;
 mod fault;
 mod filter;
 mod groups;
+mod others;
 mod server;
 mod settings;
 #[cfg(test)]

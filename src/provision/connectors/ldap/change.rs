@@ -141,6 +141,7 @@ impl Ldap {
         let (before, attribute) = (self.member(entry), self.naming_attribute());
         // As it would be written by whoever wrote the rest: what is before the first comma that is no part of a value.
         let after = Member { dn: filter::below(parent(&entry.dn), attribute, name), name: name.to_owned() };
+        self.vacate(&after).await?;
         self.server.rename(&entry.dn, &filter::rdn(attribute, name)).await?.done_or(&[])?;
         self.follow(&before, &after).await
     }

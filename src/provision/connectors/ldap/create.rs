@@ -25,7 +25,7 @@ impl Ldap {
             };
         }
         let dn = filter::below(&self.people, self.naming_attribute(), &name);
-        self.leave_all(&Member { dn: dn.clone(), name: name.clone() }).await?;
+        self.vacate(&Member { dn: dn.clone(), name: name.clone() }).await?;
         let answer = self.server.add(&dn, self.attributes(key, profile, &name)).await?;
         let existed = answer.code() == fault::ENTRY_ALREADY_EXISTS;
         answer.done_or(&[fault::ENTRY_ALREADY_EXISTS])?;

@@ -2,8 +2,12 @@
 //!
 //! A group is never read for its members: it is asked which groups have one. So it does not matter how many members a
 //! group has, nor that Active Directory tells at most 1,500 at a time.
+//!
+//! An entry's own name is nobody else's. What somebody signs in with may be: a `posixGroup` lists that alone, and who of
+//! several is meant it does not say. What was never ours is not taken away there, and nobody gets it by being called so.
 
 use super::entry::Entry;
+use super::others::Others;
 use super::{Ldap, fault, filter};
 use crate::account::Profile;
 use crate::provision::connector::{Fault, Key, Refusal};
@@ -16,8 +20,9 @@ const KINDS: [(&str, &str); 4] = [
     ("groupOfNames", "member"),
     ("groupOfUniqueNames", "uniqueMember"),
     ("group", "member"),
-    ("posixGroup", "memberUid"),
+    ("posixGroup", BY_NAME),
 ];
+const BY_NAME: &str = "memberUid";
 
 /// A group.
 pub(super) struct Group {
@@ -44,7 +49,12 @@ impl Group {
 
     /// `member` as it writes them.
     fn value<'a>(&self, member: &'a Member) -> &'a str {
-        if self.attribute == "memberUid" { &member.name } else { &member.dn }
+        if self.lists_names() { &member.name } else { &member.dn }
+    }
+
+    /// Whether it knows its members by what they sign in with alone.
+    fn lists_names(&self) -> bool {
+        self.attribute == BY_NAME
     }
 
     fn change(&self, with: Modify, value: &str) -> Mod<Vec<u8>> {
@@ -66,7 +76,7 @@ impl Ldap {
     async fn groups_with(&self, member: &Member) -> Result<Vec<Group>, Fault> {
         let by_dn =
             ["member", "uniqueMember"].map(|attribute| filter::equals(attribute, &member.dn)).concat();
-        let by_name = filter::equals("memberUid", &member.name);
+        let by_name = filter::equals(BY_NAME, &member.name);
         self.groups_that(&format!("(|{by_dn}{by_name})")).await
     }
 
@@ -94,7 +104,15 @@ impl Ldap {
                 format!("there is no group \"{name}\" below \"{}\"", self.groups),
             )
         })?;
-        self.enter(&group, &self.member(&entry)).await
+        let member = self.member(&entry);
+        if group.lists_names()
+            && let Others::One(other) = self.others(&member.name, Some(&member.dn)).await?
+        {
+            let said =
+                format!("\"{other}\" is called \"{}\", too, and \"{name}\" would have both", member.name);
+            return Err(Fault::refused(Refusal::Conflict, said));
+        }
+        self.enter(&group, &member).await
     }
 
     pub(super) async fn leave(&self, key: &Key, native_id: &str, name: &str) -> Result<(), Fault> {
@@ -113,7 +131,7 @@ impl Ldap {
     async fn exit(&self, group: &Group, member: &Member) -> Result<(), Fault> {
         let delete = || group.change(Mod::Delete, group.value(member));
         let answer = self.server.modify(&group.dn, vec![delete()]).await?;
-        if answer.code() == fault::OBJECT_CLASS_VIOLATION && group.attribute != "memberUid" {
+        if answer.code() == fault::OBJECT_CLASS_VIOLATION && !group.lists_names() {
             // The last member: such a group must not be empty (RFC 4519, section 3.5).
             let stay = group.change(Mod::Add, &self.placeholder);
             return self.server.modify(&group.dn, vec![stay, delete()]).await?.done_or(&[]);
@@ -121,21 +139,55 @@ impl Ldap {
         answer.done_or(&[fault::NO_SUCH_ATTRIBUTE, fault::NO_SUCH_OBJECT])
     }
 
-    /// Takes `member` out of all groups. Done before an entry is deleted, and before one is made: whoever gets a name is
-    /// not to inherit what somebody had who was called the same.
+    /// Takes `member`, who is about to be deleted, out of all groups that are theirs.
     pub(super) async fn leave_all(&self, member: &Member) -> Result<(), Fault> {
-        for group in self.groups_with(member).await? {
+        for group in self.groups_of_alone(member).await? {
             self.exit(&group, member).await?;
         }
         Ok(())
     }
 
-    /// Writes in all groups `after` for `before`, who is the same.
+    /// Takes `member`, who is about to be called so, out of all groups in which somebody was left who had the name before:
+    /// nobody is to inherit what another had. Where it may be somebody who has it still, it is refused.
+    pub(super) async fn vacate(&self, member: &Member) -> Result<(), Fault> {
+        let groups = self.groups_with(member).await?;
+        if let Some(group) = groups.iter().find(|group| group.lists_names()) {
+            let (group, name) = (&group.name, &member.name);
+            let who = match self.others(name, None).await? {
+                Others::None => None,
+                Others::One(other) => Some(format!("who is \"{other}\"")),
+                Others::Unseen => Some("who may be somebody whom we may not see".to_owned()),
+            };
+            if let Some(who) = who {
+                let said = format!(
+                    "group \"{group}\" has a member \"{name}\", {who}: it knows people by that alone"
+                );
+                return Err(Fault::refused(Refusal::Conflict, said));
+            }
+        }
+        for group in &groups {
+            self.exit(group, member).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes `after` for `before`, who is the same, in all groups that are theirs.
     pub(super) async fn follow(&self, before: &Member, after: &Member) -> Result<(), Fault> {
-        for group in self.groups_with(before).await? {
+        for group in self.groups_of_alone(before).await? {
             self.enter(&group, after).await?;
             self.exit(&group, before).await?;
         }
         Ok(())
+    }
+
+    /// The groups that `member` is in, without those that may mean somebody else of the same name.
+    async fn groups_of_alone(&self, member: &Member) -> Result<Vec<Group>, Fault> {
+        let mut groups = self.groups_with(member).await?;
+        if groups.iter().any(Group::lists_names)
+            && let Others::One(_) = self.others(&member.name, Some(&member.dn)).await?
+        {
+            groups.retain(|group| !group.lists_names());
+        }
+        Ok(groups)
     }
 }

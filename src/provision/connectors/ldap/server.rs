@@ -27,6 +27,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(5);
 /// How many entries a page holds: fewer than the thousand that Active Directory gives.
 const PAGE: i32 = 500;
+const CONTEXTS: &str = "namingContexts";
 
 /// Values that an entry is to have, by attribute.
 pub(super) type Attributes = Vec<(String, HashSet<Vec<u8>>)>;
@@ -90,8 +91,24 @@ impl Server {
         filter: &str,
         wanted: &[&str],
     ) -> Result<Vec<Entry>, Fault> {
+        self.search_within(base, Scope::Subtree, filter, wanted).await
+    }
+
+    /// The entries below which everything is that the directory holds, as it says itself (RFC 4512, section 5.1).
+    pub(super) async fn contexts(&self) -> Result<Vec<String>, Fault> {
+        let root = self.search_within("", Scope::Base, "(objectClass=*)", &[CONTEXTS]).await?;
+        Ok(root.iter().flat_map(|root| root.values(CONTEXTS)).map(str::to_owned).collect())
+    }
+
+    async fn search_within(
+        &self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        wanted: &[&str],
+    ) -> Result<Vec<Entry>, Fault> {
         let mut ldap = self.connection().await?;
-        let answer = ldap.with_timeout(ANSWER).search(base, Scope::Subtree, filter, wanted).await;
+        let answer = ldap.with_timeout(ANSWER).search(base, scope, filter, wanted).await;
         let SearchResult(found, result) = self.answered(answer, false).await?;
         Answer(result).done_or(&[])?;
         Ok(entries(found))

@@ -181,6 +181,67 @@ async fn who_gets_a_name_does_not_get_what_another_had_under_it() {
 }
 
 #[tokio::test]
+async fn who_is_called_the_same_somewhere_else_keeps_what_they_have_by_that_name() {
+    let staff = "dn: ou=staff,dc=example,dc=com\nobjectClass: organizationalUnit\nou: staff\n\n\
+        dn: uid=ada,ou=staff,dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: ada\ncn: Ada\nsn: L\n\n";
+    let Some(slapd) = Slapd::start(staff).await else { return };
+    let shell = "cn=shell,ou=groups,dc=example,dc=com";
+    let here = json!({ "base": "ou=people,dc=example,dc=com", "groups": "ou=groups,dc=example,dc=com" });
+    let target = slapd.client(here);
+    let listed = async |names: &[&str]| {
+        slapd.modify(shell, vec![Mod::Replace("memberUid", names.iter().copied().collect())]).await;
+    };
+    listed(&["ada"]).await;
+    // Not by being made, nor by another name.
+    let create = Step::Create(profile("ada", &[], &[]));
+    let refused = target.apply(&key(), &create).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "refused: group \"shell\" has a member \"ada\", who is \"uid=ada,ou=staff,dc=example,dc=com\": \
+         it knows people by that alone"
+    );
+    settle(&target, &Desired::Active(profile("bob", &[], &[]))).await;
+    let native_id = seen(&target, &Desired::closed()).await.native_id;
+    let update = Step::Update { native_id: native_id.clone(), profile: profile("ada", &[], &[]) };
+    is_refused(target.apply(&key(), &update).await, Refusal::Conflict);
+    assert_eq!(slapd.values(shell, "memberUid").await, ["ada"]);
+
+    // Where they are in no group, the name is free, and still not to be given what would be both's.
+    listed(&[]).await;
+    target.apply(&key(), &update).await.unwrap();
+    let give = Step::Give { native_id: native_id.clone(), entitlement: Entitlement::Group("shell".into()) };
+    is_refused(target.apply(&key(), &give).await, Refusal::Conflict);
+    // Nor do groups that they come into later follow a guest, or end with one.
+    listed(&["ada"]).await;
+    let update = Step::Update { native_id: native_id.clone(), profile: profile("carl", &[], &[]) };
+    target.apply(&key(), &update).await.unwrap();
+    assert_eq!(slapd.values(shell, "memberUid").await, ["ada"]);
+    listed(&[]).await;
+    let update = Step::Update { native_id: native_id.clone(), profile: profile("ada", &[], &[]) };
+    target.apply(&key(), &update).await.unwrap();
+    listed(&["ada"]).await;
+    target.apply(&key(), &Step::Delete { native_id }).await.unwrap();
+    assert_eq!(target.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
+    assert_eq!(slapd.values(shell, "memberUid").await, ["ada"]);
+}
+
+#[tokio::test]
+async fn a_name_in_a_group_is_nobodys_only_where_all_of_the_directory_can_be_seen() {
+    let Some(slapd) = Slapd::start_for("ou=people,dc=example,dc=com", "").await else { return };
+    let shell = "cn=shell,ou=groups,dc=example,dc=com";
+    let here = json!({ "base": "ou=people,dc=example,dc=com", "groups": "ou=groups,dc=example,dc=com" });
+    let target = slapd.client(here);
+    slapd.modify(shell, vec![Mod::Add("memberUid", ["ada"].into())]).await;
+    let desired = Desired::Active(profile("ada", &["shell"], &[]));
+    is_refused(target.apply(&key(), &Step::Create(profile("ada", &["shell"], &[]))).await, Refusal::Conflict);
+    slapd.modify(shell, vec![Mod::Delete("memberUid", ["ada"].into())]).await;
+    // What is in it since then is what we put there.
+    assert_eq!(settle(&target, &desired).await, ["create", "give"]);
+    settle(&target, &Desired::Absent).await;
+    assert_eq!(slapd.values(shell, "memberUid").await, [""; 0]);
+}
+
+#[tokio::test]
 async fn whoever_has_the_name_keeps_it_until_somebody_says_that_it_is_theirs() {
     let person = "dn: ou=old,dc=example,dc=com\nobjectClass: organizationalUnit\nou: old\n\n\
         dn: uid=ada,ou=old,dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: ada\ncn: Ada\nsn: L\n\

@@ -94,11 +94,16 @@ fn program(name: &str) -> PathBuf {
 impl Slapd {
     /// A server that has `further` entries besides; none where it is not installed.
     pub(super) async fn start(further: &str) -> Option<Self> {
+        Self::start_for("dc=example,dc=com", further).await
+    }
+
+    /// The same, of which `cn=guestpass` may see groups and what is below `people` alone.
+    pub(super) async fn start_for(people: &str, further: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         certificates(folder.path());
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("db")).unwrap();
-        std::fs::write(at("slapd.conf"), configuration(folder.path())).unwrap();
+        std::fs::write(at("slapd.conf"), configuration(folder.path(), people)).unwrap();
         std::fs::write(at("entries.ldif"), format!("{ENTRIES}{further}")).unwrap();
         let conf = at("slapd.conf").display().to_string();
         let entries = at("entries.ldif").display().to_string();
@@ -189,7 +194,7 @@ impl Slapd {
     }
 }
 
-fn configuration(folder: &Path) -> String {
+fn configuration(folder: &Path, people: &str) -> String {
     let folder = folder.display();
     let mut text = String::new();
     for schema in ["core", "cosine", "inetorgperson", "nis"] {
@@ -214,7 +219,8 @@ overlay ppolicy
 ppolicy_default cn=policy,dc=example,dc=com
 limits dn.exact=cn=guestpass,dc=example,dc=com size.prtotal=unlimited
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact=cn=guestpass,dc=example,dc=com write by dn.exact=cn=reader,dc=example,dc=com read by * none"
+access to dn.subtree={people} by dn.exact=cn=guestpass,dc=example,dc=com write by dn.exact=cn=reader,dc=example,dc=com read by * none
+access to dn.subtree=ou=groups,dc=example,dc=com by dn.exact=cn=guestpass,dc=example,dc=com write by * none"
     )
     .unwrap();
     text

@@ -8,6 +8,7 @@ use crate::provision::http::Reply;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -78,7 +79,8 @@ impl Answer {
     }
 }
 
-/// What `reply` means by these tables, of which the first line that fits counts.
+/// What `reply` means by these tables, of which the first line that fits counts. Whether 404 may mean by itself that something
+/// is not there, is `may_miss`.
 ///
 /// # Errors
 /// What went wrong.
@@ -86,6 +88,7 @@ pub(super) fn judge<'a>(
     reply: &Reply,
     tables: impl Iterator<Item = &'a Answer>,
     known: &Known,
+    may_miss: bool,
 ) -> Result<Came, Fault> {
     let mut fitting = None;
     for answer in tables {
@@ -96,7 +99,8 @@ pub(super) fn judge<'a>(
     }
     let Some(answer) = fitting else {
         return match reply.status.as_u16() {
-            404 => Ok(Came::NotFound),
+            404 if may_miss && is_their_own(reply) => Ok(Came::NotFound),
+            404 => Err(Fault::Transient { words: reply.said(), after: reply.after() }),
             _ if reply.status.is_success() => Ok(Came::Done),
             _ => Err(reply.fault()),
         };
@@ -115,6 +119,11 @@ pub(super) fn judge<'a>(
         Meaning::Invalid => Fault::refused(Refusal::Invalid, said),
         Meaning::Capacity => Fault::refused(Refusal::Capacity, said),
     })
+}
+
+/// Whether it was the application that answered, and not what stands in front of it: that knows no account.
+fn is_their_own(reply: &Reply) -> bool {
+    matches!(reply.json(), Some(Value::Object(_) | Value::Array(_) | Value::String(_)))
 }
 
 /// One status of HTTP, or several.

@@ -5,7 +5,7 @@ use super::answers::Came;
 use super::call::Call;
 use super::known::Known;
 use super::read::Told;
-use super::run::{After, Run, misfit, unreadable};
+use super::run::{After, Aim, Run, misfit, unreadable};
 use super::scope::needed;
 use crate::account::{Actual, Candidate, Desired};
 use crate::provision::connector::{By, Fault, Key, Page, Refusal};
@@ -98,7 +98,7 @@ impl Rest {
         let Some(calls) = &self.description.list else {
             return Err(misfit("cannot list its accounts".to_owned()));
         };
-        let (run, after) = (self.run(false), after.map(|after| After(after.to_owned())));
+        let (run, after) = (self.run(Aim::List), after.map(|after| After(after.to_owned())));
         let (mut known, mut next) = (self.known(None, None).map_err(misfit)?, None);
         for call in calls {
             let came = if call.pages.is_some() {
@@ -121,7 +121,7 @@ impl Rest {
     /// The accounts that a search finds, each looked at by its id: what a search tells of them may be old, or short.
     async fn search(&self, calls: &[Call], known: &Known) -> Result<Vec<Told>, Fault> {
         let mut heard = known.clone();
-        if self.run(false).all(calls, &mut heard).await? == Came::NotFound {
+        if self.run(Aim::List).all(calls, &mut heard).await? == Came::NotFound {
             return Ok(Vec::new());
         }
         let found = items(&heard);
@@ -140,8 +140,7 @@ impl Rest {
         let mut known = known.clone().with("id", json!(id));
         known.name(&self.description.names).map_err(misfit)?;
         let Some((first, further)) = self.description.find.by_id.split_first() else { return Ok(None) };
-        let run = self.run(false);
-        if run.all(std::slice::from_ref(first), &mut known).await? == Came::NotFound {
+        if self.run(Aim::One).all(std::slice::from_ref(first), &mut known).await? == Came::NotFound {
             return Ok(None);
         }
         let account = known.answer().clone();
@@ -149,7 +148,7 @@ impl Rest {
             return Err(unreadable());
         }
         known.learn("account", account.clone());
-        if run.all(further, &mut known).await? == Came::NotFound {
+        if self.run(Aim::List).all(further, &mut known).await? == Came::NotFound {
             return Ok(None);
         }
         Ok(Some(Told::new(&known, account)))
@@ -164,8 +163,8 @@ impl Rest {
         Told::new(&known, item)
     }
 
-    pub(super) fn run(&self, step: bool) -> Run<'_> {
-        Run { http: &self.http, answers: &self.description.answers, step }
+    pub(super) fn run(&self, aim: Aim) -> Run<'_> {
+        Run { http: &self.http, answers: &self.description.answers, aim }
     }
 }
 

@@ -19,8 +19,18 @@ pub(super) struct Run<'a> {
     pub(super) http: &'a Http,
     /// What answers mean, whichever the call.
     pub(super) answers: &'a [Answer],
-    /// Whether a step is taken; a look changes nothing, and all of its answers are to be read.
-    pub(super) step: bool,
+    pub(super) aim: Aim,
+}
+
+/// What calls are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// One account, or another one thing, is looked at. A look changes nothing, and all of its answers are to be read.
+    One,
+    /// A list is looked at, or what belongs to an account that was there a moment ago. That is always there.
+    List,
+    /// A step is taken.
+    Step,
 }
 
 /// Where a list goes on.
@@ -150,19 +160,22 @@ impl Run<'_> {
             (Some(Pages::Next(_) | Pages::Link), Some(After(address))) => Some(address),
             _ => None,
         };
-        let mut ask = ask(self.http, call, known, self.step)?;
+        let step = self.aim == Aim::Step;
+        let mut ask = ask(self.http, call, known, step)?;
         if let Some(address) = elsewhere {
             ask.url =
                 address.parse().map_err(|_| misfit(format!("\"{address}\" is no address of a page")))?;
         }
         let url = ask.url.clone();
         let reply = self.http.ask(ask).await?;
-        let came = judge(&reply, call.answers.iter().chain(self.answers), known)?;
+        // What a call is made for each of may be gone meanwhile.
+        let may_miss = self.aim != Aim::List || call.each.is_some();
+        let came = judge(&reply, call.answers.iter().chain(self.answers), known, may_miss)?;
         if came != Came::Done {
             return Ok((came, None));
         }
         // What says that nothing is there may say so in any form.
-        let must_read = !self.step || call.call.reads() || call.items.is_some();
+        let must_read = !step || call.call.reads() || call.items.is_some();
         known.hear(match reply.json() {
             Some(answer) => answer,
             None if must_read && reply.status.is_success() => return Err(unreadable()),

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::description::Entitling;
 use super::known::Known;
 use super::request::shown;
-use super::run::misfit;
+use super::run::{Aim, misfit};
 use crate::account::{Entitlement, Profile, Step};
 use crate::provision::connector::{Call as Shown, Fault, Key, Refusal};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ impl Rest {
             Step::Create(_) => self.create(key, known).await,
             Step::Adopt { native_id } => {
                 if let Some(calls) = &self.description.adopt {
-                    self.run(true).all(calls, &mut known).await?;
+                    self.run(Aim::Step).all(calls, &mut known).await?;
                 }
                 Ok(Some(native_id.clone()))
             }
@@ -27,7 +27,7 @@ impl Rest {
                 let calls = self.entitling(&self.description.give, entitlement)?;
                 // Where the group is made if there is none of its name, two first members must not make two.
                 let _one_at_a_time = self.giving.lock().await;
-                match self.run(true).all(calls, &mut known).await? {
+                match self.run(Aim::Step).all(calls, &mut known).await? {
                     Came::NotFound => {
                         Err(Fault::transient(format!("finds no {entitlement}, or no such account")))
                     }
@@ -36,16 +36,16 @@ impl Rest {
             }
             Step::Take { entitlement, .. } => {
                 let calls = self.entitling(&self.description.take, entitlement)?;
-                self.run(true).all(calls, &mut known).await.map(|_| None)
+                self.run(Aim::Step).all(calls, &mut known).await.map(|_| None)
             }
             // Gone meanwhile: the next look sees that, and what follows from it.
-            step => self.run(true).all(self.calls_of(step), &mut known).await.map(|_| None),
+            step => self.run(Aim::Step).all(self.calls_of(step), &mut known).await.map(|_| None),
         }
     }
 
     async fn create(&self, key: &Key, mut known: Known) -> Result<Option<String>, Fault> {
         let looked = known.clone();
-        match self.run(true).all(&self.description.create, &mut known).await {
+        match self.run(Aim::Step).all(&self.description.create, &mut known).await {
             Ok(Came::Done | Came::Already) => {
                 Ok(known.get("id").as_ref().and_then(super::expression::text).filter(|id| !id.is_empty()))
             }

@@ -127,7 +127,7 @@ async fn answers_mean_what_http_says() {
         rest.apply(&key(), &Step::Disable { native_id: "7".into() }).await
     };
     // It is not there: the next look sees that.
-    assert_eq!(fault(404, "").await, Ok(None));
+    assert_eq!(fault(404, "{}").await, Ok(None));
     assert_eq!(fault(204, "").await, Ok(None));
     assert!(
         matches!(fault(401, "your t0ken").await, Err(Fault::AuthFailed(said)) if said.contains("[token]"))
@@ -139,6 +139,38 @@ async fn answers_mean_what_http_says() {
     assert!(matches!(fault(500, "").await, Err(Fault::Transient { after: Some(_), .. })));
     assert!(matches!(fault(504, "").await, Err(Fault::Unknown(_))));
     assert!(matches!(fault(429, "").await, Err(Fault::Throttled(Some(_)))));
+}
+
+#[tokio::test]
+async fn what_nobody_said_is_not_there_is_not_taken_for_gone() {
+    let more = LEAST
+        .replace("\"GET /users/{{ id }}\" }", "\"GET /users/{{ id }}\" }, { call: \"GET /teams\" }")
+        + "list: [{ call: GET /users, items: /users }]\n";
+    let (fake, rest) = described(&more, &[("GET /users", json!({ "users": [] }))]).await;
+    let look = async || rest.observe(&knows("7"), &Desired::closed()).await;
+    assert_eq!(look().await, Ok(Actual::Absent));
+    // What stands in front of an application knows no accounts.
+    for page in ["404 page not found", "<html>", "", "404"] {
+        fake.next("GET /users/7", Mishap::Answer(404, &[], page));
+        assert!(matches!(look().await, Err(Fault::Transient { .. })), "{page}");
+        fake.next("POST /users/7/close", Mishap::Answer(404, &[], page));
+        let closed = rest.apply(&key(), &Step::Disable { native_id: "7".into() }).await;
+        assert!(matches!(closed, Err(Fault::Transient { .. })), "{page}");
+    }
+    // A list is always there, and so is what belongs to an account.
+    for list in ["GET /users?", "GET /users"] {
+        fake.next(list, Mishap::Answer(404, &[], r#"{ "message": "no route" }"#));
+        let fault =
+            if list.ends_with('?') { look().await.map(drop) } else { rest.list(None).await.map(drop) };
+        assert!(matches!(fault, Err(Fault::Transient { .. })), "{list}");
+    }
+    fake.app(|desk| desk.answers.insert("GET /users/7".into(), ours("7")));
+    assert!(matches!(look().await, Err(Fault::Transient { .. })));
+    // Unless the description says so, of an application that answers like that.
+    let says =
+        more.replace("items: /users }]\nc", "items: /users, answers: [{ status: 404, is: not-found }] }]\nc");
+    let (_fake, rest) = described(&says, &[]).await;
+    assert_eq!(rest.observe(&key(), &Desired::closed()).await, Ok(Actual::Absent));
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ impl App for Guarded {
                     json!({ "message": format!("{:?} is not good", asked.headers.get("authorization")) }),
                 )
             }
+            _ if asked.path == ["users"] => Answered::new(200, json!({ "users": [] })),
             _ => Answered::new(404, json!({})),
         }
     }

@@ -52,6 +52,8 @@ pub struct Abilities {
     /// Its accounts have no room for our external id, or not for good: once one was seen it is ours as the store remembers
     /// its id, which makes that a [`Key`]'s better half.
     pub unmarked: bool,
+    /// An account that is to be closed is found by its id alone: nothing of ours is in it by which it could be.
+    pub only_by_id: bool,
 }
 
 /// By what an account is looked for that does not carry our external id.
@@ -122,7 +124,8 @@ pub enum Fault {
     /// The target does not know us: so it is for every account in it.
     #[error("does not accept our credentials: {0}")]
     AuthFailed(String),
-    /// Accounts are there of which one may be the person's, and it is not ours to say which.
+    /// Accounts are there of which one may be the person's, and it is not ours to say which. Of none, there may be one that no
+    /// look can find.
     #[error("{}", undecided(.0))]
     Undecided(Vec<Candidate>),
     /// It will say the same until somebody changes something.
@@ -175,6 +178,11 @@ impl Fault {
 }
 
 fn undecided(candidates: &[Candidate]) -> String {
+    if candidates.is_empty() {
+        return "one was asked for, and nobody knows what came of it: an operator is to say which account it is, or \
+                that a new one is to be made"
+            .to_owned();
+    }
     let one = |candidate: &Candidate| format!("{} ({})", candidate.native_id, candidate.user_name);
     let them = candidates.iter().map(one).collect::<Vec<_>>().join(", ");
     words(&format!("an operator is to say whose these are: {them}"))

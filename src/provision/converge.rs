@@ -5,7 +5,7 @@ use super::link::{self, Link};
 use super::retry;
 use crate::account::{Actual, Desired, Step, changes, learn, next_step};
 use crate::clock::Clock;
-use crate::store::{self, Due, Failure, Look, Origin};
+use crate::store::{self, Due, Failure, Look, Made, Origin, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -46,6 +46,9 @@ pub(super) trait Claim: Sync {
     /// Notes that one is created in place of one that was to be adopted.
     fn creates(&self) -> impl Future<Output = Result<(), store::Error>> + Send;
 
+    /// Notes what is known of an account that is being made, if the claim still stands, and says whether it did.
+    fn makes(&self, made: &Made) -> impl Future<Output = Result<bool, store::Error>> + Send;
+
     /// Writes `record` down if the claim still stands, and says whether it did.
     fn record(&self, record: Record<'_>) -> impl Future<Output = Result<bool, store::Error>> + Send;
 }
@@ -64,18 +67,14 @@ pub(super) async fn converge(
     clock: &Clock,
     chance: f64,
 ) -> Result<Option<bool>, store::Error> {
-    match (Walk { connector, link, due, claim, clock }).to_the_end().await {
+    let walk = Walk { connector, link, due, claim, clock, chance };
+    match walk.to_the_end().await {
         Ok(()) => Ok(Some(true)),
         Err(Halt::TakenOver) => Ok(None),
         Err(Halt::Release) => claim.record(Record::Released).await.map(|_| None),
         Err(Halt::Store(error)) => Err(error),
         Err(Halt::Fault(fault)) => {
-            let now = clock.now();
-            let failure = retry::after(&fault, due.attempts, due.stuck, chance, now);
-            // Before anything is written: others would call meanwhile, and a store that fails must not make us forget it.
-            if let Some(until) = retry::pause(&fault, &failure, now) {
-                claim.rests(until);
-            }
+            let failure = walk.rests(&fault);
             claim.record(Record::Failed(&failure)).await?;
             // What is refused was answered, and so was what is too fast: the target is there.
             Ok(match fault {
@@ -109,6 +108,7 @@ struct Walk<'a, C> {
     due: &'a Due,
     claim: &'a C,
     clock: &'a Clock,
+    chance: f64,
 }
 
 impl<C: Claim> Walk<'_, C> {
@@ -128,7 +128,10 @@ impl<C: Claim> Walk<'_, C> {
             }
             // Once more, now that it is known whose it is.
             let wanted = self.wanted(&due.desired, &seen, origin);
-            let step = next_step(&wanted, &seen);
+            let step = match next_step(&wanted, &seen) {
+                None => self.lost(&seen)?,
+                step => step,
+            };
             // Also where somebody else closed it: what they left open is not theirs to know.
             let closes = step.as_ref().is_none_or(|step| matches!(step, Step::Delete { .. }));
             if closes && (!due.settled || was_closed(&known, &seen)) {
@@ -176,6 +179,11 @@ impl<C: Claim> Walk<'_, C> {
         match step {
             Step::Adopt { native_id } => {
                 if self.claim.adopts(native_id).await.map_err(Halt::Store)? {
+                    // No mark will show it, should nobody get to look at it again before it is to be closed. What was asked
+                    // for before stays in mind until then.
+                    if self.connector.abilities().unmarked && self.due.made != Made::Asked {
+                        self.makes(&Made::As(native_id.clone())).await?;
+                    }
                     return Ok(Origin::Adopted);
                 }
                 let said = format!("account {native_id} is somebody else's already, so it is not adopted");
@@ -197,6 +205,58 @@ impl<C: Claim> Walk<'_, C> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// What is to be done where nothing was `seen` that could be closed. It may be there all the same: it was asked for, and
+    /// of what came of it nobody knows the id, without which no look finds it.
+    fn lost(&self, seen: &Actual) -> Result<Option<Step>, Fault> {
+        if *seen != Actual::Absent || self.due.made != Made::Asked || !self.connector.abilities().only_by_id {
+            return Ok(None);
+        }
+        match &self.due.verdict {
+            None => Err(Fault::Undecided(Vec::new())),
+            Some(Verdict::Adopt(native_id)) => Ok(Some(Step::Adopt { native_id: native_id.clone() })),
+            // None of those that are there.
+            Some(Verdict::Create) => Ok(None),
+        }
+    }
+
+    /// Makes an account. Its id is written down at once: until a look was recorded nobody else knows it, and where nothing
+    /// of ours is in the account, nobody ever would.
+    async fn create(&self, key: &Key, step: &Step) -> Result<Option<String>, Halt> {
+        self.may_call()?;
+        // What was asked for before us stays so, whatever becomes of this one.
+        let notes = self.connector.abilities().only_by_id && self.due.made != Made::Asked;
+        if notes {
+            self.makes(&Made::Asked).await?;
+        }
+        let outcome = self.act(self.connector.apply(key, step)).await;
+        match &outcome {
+            Ok(Some(native_id)) => self.makes(&Made::As(native_id.clone())).await?,
+            Err(halt) if notes && !matches!(halt, Halt::Fault(Fault::Unknown(_))) => {
+                if let Halt::Fault(fault) = halt {
+                    self.rests(fault);
+                }
+                self.makes(&Made::Nothing).await?;
+            }
+            Ok(None) | Err(_) => {}
+        }
+        outcome
+    }
+
+    /// What follows from `fault`, and leaves the target alone for as long as it asks to be. That is done before anything is
+    /// written: others would call meanwhile, and a store that fails must not make us forget it.
+    fn rests(&self, fault: &Fault) -> Failure {
+        let now = self.clock.now();
+        let failure = retry::after(fault, self.due.attempts, self.due.stuck, self.chance, now);
+        if let Some(until) = retry::pause(fault, &failure, now) {
+            self.claim.rests(until);
+        }
+        failure
+    }
+
+    async fn makes(&self, made: &Made) -> Result<(), Halt> {
+        if self.claim.makes(made).await.map_err(Halt::Store)? { Ok(()) } else { Err(Halt::TakenOver) }
     }
 
     /// What can be had of `desired`, of an account that is as it was `seen`.
@@ -231,7 +291,7 @@ impl<C: Claim> Walk<'_, C> {
             Step::Delete { .. } if origin != Origin::Created => {
                 Err(Fault::refused(Refusal::Conflict, "we did not create it, so we do not delete it").into())
             }
-            Step::Create(profile) => match self.act(self.connector.apply(key, step)).await {
+            Step::Create(profile) => match self.create(key, step).await {
                 Err(Halt::Fault(conflict @ Fault::Refused { why: Refusal::Conflict, .. })) => {
                     let may = || self.may_call().is_ok();
                     let found = async { Ok(link::in_the_way(self.connector, profile, conflict, &may).await) };

@@ -2,7 +2,7 @@
 
 use crate::account::{Actual, Change, Desired};
 use crate::names::{AccountId, TargetName, UserId};
-use crate::store::{Due, Failure, Look, Origin};
+use crate::store::{Due, Failure, Look, Made, Origin};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -51,6 +51,7 @@ impl Ledger {
             stuck: false,
             origin: Origin::Created,
             verdict: None,
+            made: Made::Nothing,
         };
         let row = Row {
             due,
@@ -105,6 +106,7 @@ impl Ledger {
     pub(crate) fn looked(&mut self, claim: &Due, look: &Look, now: Timestamp) -> bool {
         let Some(row) = self.held(claim) else { return false };
         row.due.seen = look.seen.clone();
+        row.due.made = Made::Nothing;
         row.due.origin = look.origin(claim).unwrap_or(row.due.origin);
         row.events.extend(look.changes.iter().cloned().map(Event::Changed));
         row.unsure = false;
@@ -138,7 +140,7 @@ impl Ledger {
     }
 
     pub(crate) fn adopts(&mut self, claim: &Due, native_id: &str) -> bool {
-        let has = |row: &Row| row.due.seen.native_id() == Some(native_id) || row.adopting.contains(native_id);
+        let has = |row: &Row| row.due.native_id() == Some(native_id) || row.adopting.contains(native_id);
         if self.rows.iter().any(|row| row.due.id != claim.id && has(row)) {
             return false;
         }
@@ -156,6 +158,10 @@ impl Ledger {
         if let Some(row) = self.held(claim) {
             row.due.origin = Origin::Created;
         }
+    }
+
+    pub(crate) fn makes(&mut self, claim: &Due, made: &Made) -> bool {
+        self.held(claim).map(|row| row.due.made = made.clone()).is_some()
     }
 
     /// What the sweep does to every settled account.

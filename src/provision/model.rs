@@ -347,6 +347,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn where_nothing_shows_our_mark_nothing_is_called_closed_that_is_open(
+        actions in prop::collection::vec(action(), 0..150),
+    ) {
+        let runtime = runtime();
+        let _context = runtime.enter();
+        let mut world = World::new();
+        world.accounts.lock().unwrap().only_by_id = true;
+        for action in actions {
+            match action {
+                // What is made after it was given up is beyond all knowing.
+                Action::Turn { .. } if !world.workers.is_empty() => {}
+                Action::Go { worker, mishap: Mishap::LostBefore } => world.go(worker, Mishap::LostAfter),
+                action => world.take(action),
+            }
+        }
+        world.quiesce(true);
+        let (ledger, accounts) = (world.ledger.lock().unwrap(), world.accounts.lock().unwrap());
+        for row in &ledger.rows {
+            let actual = accounts.actual(&row.due.external_id);
+            let desired = wanted(&row.due.desired, &actual, row.due.origin, ABILITIES);
+            prop_assert!(row.is_due() || next_step(&desired, &actual).is_none(), "settled, but is not so: {row:?}");
+            prop_assert!(!row.is_due() || row.due.stuck, "neither settles nor asks: {row:?}");
+        }
+    }
+}
+
 /// Calls have deadlines, and deadlines want a runtime; it never gets to turn, so none comes.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()

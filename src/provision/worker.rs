@@ -7,7 +7,7 @@ use super::target::{Target, Targets, is_broken};
 use crate::account::Actual;
 use crate::clock::Clock;
 use crate::names::TargetName;
-use crate::store::{self, Claimed, Counted, Due, Look, Store};
+use crate::store::{self, Claimed, Counted, Due, Look, Made, Store};
 use crate::trace::Traces;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -278,6 +278,10 @@ impl Claim for Held<'_> {
 
     async fn creates(&self) -> Result<(), store::Error> {
         self.lane.store.bookkeep().creates(self.due).await
+    }
+
+    async fn makes(&self, made: &Made) -> Result<bool, store::Error> {
+        self.lane.store.bookkeep().makes(self.due, made).await
     }
 
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {

@@ -73,7 +73,7 @@ pub use tokens::{TokenRow, api_token_hash};
 pub use users::{Identity, User};
 pub use uses::Use;
 pub use verify::{Unproven, Verified};
-pub use work::{Due, Failure, Look};
+pub use work::{Due, Failure, Look, Made};
 
 use crate::audit::Entry;
 use crate::clock::from_micros;

@@ -2,11 +2,12 @@
 
 use super::accounts::{Origin, Verdict};
 use super::claims::note_failure;
-use super::{Error, Store, Tx, count, flag, json, maybe_time, parsed, time};
+use super::{Books, Error, Store, Tx, count, flag, json, maybe_time, parsed, time};
 use crate::account::{Actual, Candidate, Change, Desired, Step};
 use crate::audit::{Actor, Entry, Event};
 use crate::names::{AccountId, TargetName, UserId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{Row, query};
@@ -42,13 +43,57 @@ pub struct Due {
     pub origin: Origin,
     /// What an operator said about whose account it is.
     pub verdict: Option<Verdict>,
+    /// What is known of one that was to be made and that no look has seen yet.
+    pub made: Made,
 }
 
 impl Due {
-    /// The target's own id, if an account of ours was seen there.
+    /// The target's own id, if an account of ours was seen there or made.
     pub fn native_id(&self) -> Option<&str> {
-        self.seen.native_id()
+        match &self.made {
+            Made::As(native_id) => Some(native_id),
+            Made::Nothing | Made::Asked => self.seen.native_id(),
+        }
     }
+}
+
+/// What is known of an account that was to be made, until a look tells what came of it. It is written down beside what was
+/// seen last, which is that there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Made {
+    /// None was asked for, or it was refused.
+    Nothing,
+    /// One was asked for, and nobody knows the id of what came of it, if anything did.
+    Asked,
+    /// It was made, with this id, or is to be the one that has it.
+    As(String),
+}
+
+impl Made {
+    fn of(native_id: Option<&str>) -> Self {
+        match native_id {
+            None => Self::Nothing,
+            Some("") => Self::Asked,
+            Some(native_id) => Self::As(native_id.to_owned()),
+        }
+    }
+
+    fn native_id(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Asked => Some(""),
+            Self::As(native_id) => Some(native_id),
+        }
+    }
+}
+
+/// Nothing that was seen, and what was made.
+#[derive(Serialize)]
+struct Unseen<'a> {
+    #[serde(flatten)]
+    seen: Actual,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    native_id: Option<&'a str>,
 }
 
 /// What a look at a target found.
@@ -100,13 +145,34 @@ pub struct Failure {
     pub candidates: Vec<Candidate>,
 }
 
+impl Books<'_> {
+    /// Notes what is known of an account that is to be made for `due`, and that no look has seen. No event: that it is there
+    /// is told once it was seen. `false` if the claim no longer stands.
+    pub async fn makes(&self, due: &Due, made: &Made) -> Result<bool, Error> {
+        let seen = Unseen { seen: Actual::Absent, native_id: made.native_id() };
+        let done = query("UPDATE accounts SET seen = $3 WHERE id = $1 AND epoch = $2")
+            .bind(due.id.to_string())
+            .bind(due.epoch)
+            .bind(serde_json::to_string(&seen)?)
+            .execute(&self.store.0.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
 pub(super) fn due(row: &AnyRow) -> Result<Due, Error> {
+    let known: Value = json(row, "seen")?;
+    let seen = Actual::deserialize(&known)?;
+    let made = match seen {
+        Actual::Absent => Made::of(known["native_id"].as_str()),
+        Actual::Present(_) => Made::Nothing,
+    };
     Ok(Due {
         id: parsed(row, "id")?,
         user: parsed(row, "owner")?,
         target: parsed(row, "target")?,
         external_id: row.try_get("external_id")?,
-        seen: json(row, "seen")?,
+        seen,
         desired: json(row, "desired")?,
         version: row.try_get("version")?,
         settled: row.try_get::<i64, _>("settled")? == row.try_get::<i64, _>("version")?,
@@ -119,6 +185,7 @@ pub(super) fn due(row: &AnyRow) -> Result<Due, Error> {
             "" => Verdict::Create,
             _ => Verdict::Adopt(link),
         }),
+        made,
     })
 }
 

@@ -100,6 +100,7 @@ impl Connector for Postgres {
             link: true,
             list: true,
             unmarked: false,
+            only_by_id: false,
         }
     }
 

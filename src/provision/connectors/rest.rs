@@ -90,6 +90,7 @@ impl Connector for Rest {
             link: matches,
             list: list.is_some(),
             unmarked: account.mark.is_none(),
+            only_by_id: !self.description.finds_by_mark(),
         }
     }
 

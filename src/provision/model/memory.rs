@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::provision::converge::{Claim, Record};
 use crate::provision::ledger::Ledger;
 use crate::provision::target::Target;
-use crate::store::{self, Due};
+use crate::store::{self, Due, Made};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,13 @@ impl Claim for Memory {
         self.ledger.lock().unwrap().creates(&self.due);
         pause().await;
         Ok(())
+    }
+
+    async fn makes(&self, made: &Made) -> Result<bool, store::Error> {
+        pause().await;
+        let held = self.ledger.lock().unwrap().makes(&self.due, made);
+        pause().await;
+        Ok(held)
     }
 
     async fn record(&self, record: Record<'_>) -> Result<bool, store::Error> {

@@ -15,8 +15,15 @@ const ABSENCE: SignedDuration = SignedDuration::from_secs(9);
 /// The name of an account that is somebody else's.
 pub(super) const STRANGER: &str = "stranger";
 
-pub(super) const ABILITIES: Abilities =
-    Abilities { delete: true, sessions: true, hand_over: false, link: true, list: false, unmarked: false };
+pub(super) const ABILITIES: Abilities = Abilities {
+    delete: true,
+    sessions: true,
+    hand_over: false,
+    link: true,
+    list: false,
+    unmarked: false,
+    only_by_id: false,
+};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mishap {
@@ -48,6 +55,8 @@ pub(super) struct Accounts {
     pub(super) adopted: BTreeMap<String, BTreeSet<String>>,
     /// Which accounts we ever deleted.
     pub(super) deleted: BTreeSet<String>,
+    /// Whether marks are nowhere to be seen: an account is found by its id alone.
+    pub(super) only_by_id: bool,
     pub(super) late: Vec<(Key, Step)>,
     pub(super) mishap: Option<Mishap>,
     /// How many calls have begun.
@@ -75,6 +84,9 @@ impl Accounts {
             return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
         }
         if let Step::Create(profile) = step {
+            if self.only_by_id && before != Actual::Absent {
+                return Err(Fault::refused(Refusal::Conflict, "that name is taken"));
+            }
             if before == Actual::Absent {
                 self.marked(key, format!("of {}", key.external_id), profile);
                 self.sessions.insert(key.external_id.clone());
@@ -93,7 +105,12 @@ impl Accounts {
             }
             _ => {}
         }
-        Ok(None)
+        Ok(self.told(key))
+    }
+
+    /// The id of the account of `key`, where there is no other way to it.
+    fn told(&self, key: &Key) -> Option<String> {
+        self.actual(&key.external_id).native_id().filter(|_| self.only_by_id).map(str::to_owned)
     }
 
     /// The account of `native_id`, which looks like `profile`, carries the mark of `key`.
@@ -124,7 +141,7 @@ impl Accounts {
             return Err(Fault::transient("there is no such account"));
         }
         self.adopted.entry(native_id.to_owned()).or_default().insert(key.external_id.clone());
-        Ok(None)
+        Ok(self.told(key))
     }
 
     /// The accounts with this address.
@@ -134,7 +151,7 @@ impl Accounts {
             user_name: String::new(),
             email: Some(email.to_owned()),
             active: true,
-            external_id: external_id.cloned(),
+            external_id: external_id.filter(|_| !self.only_by_id).cloned(),
         };
         let ours = self.ours.iter().filter_map(|(external_id, actual)| match actual {
             Actual::Present(seen) if seen.email.as_deref() == Some(email) => {
@@ -178,7 +195,8 @@ impl Target {
 
 impl Connector for Target {
     fn abilities(&self) -> Abilities {
-        ABILITIES
+        let only_by_id = self.0.lock().unwrap().only_by_id;
+        Abilities { unmarked: only_by_id, only_by_id, ..ABILITIES }
     }
 
     fn matching<'a>(&'a self, by: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
@@ -207,7 +225,9 @@ impl Connector for Target {
             let seen = {
                 let mut accounts = self.0.lock().unwrap();
                 accounts.fault(self.1.now())?;
-                accounts.actual(&key.external_id)
+                let actual = accounts.actual(&key.external_id);
+                let known = !accounts.only_by_id || actual.native_id() == key.native_id.as_deref();
+                if known { actual } else { Actual::Absent }
             };
             pause().await;
             Ok(seen)

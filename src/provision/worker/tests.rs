@@ -1,5 +1,8 @@
 //! The worker over a store of its own, against connectors that do as they are told.
 
+mod lost;
+
+use self::lost::Lost;
 use super::super::connector::{Abilities, By, Call, Connector};
 use super::super::link::Link;
 use super::super::target::Treatment;
@@ -33,11 +36,14 @@ struct Moody {
     breaks: AtomicBool,
     /// Whether what speaks to it breaks over the next answer.
     panics: AtomicBool,
+    /// Whether an account is found by the id alone that it was given, and what befalls the first that is made.
+    only_by_id: Option<Lost>,
 }
 
 impl Connector for Moody {
     fn abilities(&self) -> Abilities {
-        Abilities { link: true, unmarked: true, ..Abilities::default() }
+        let only_by_id = self.only_by_id.is_some();
+        Abilities { link: !only_by_id, unmarked: true, only_by_id, ..Abilities::default() }
     }
 
     fn matching<'a>(&'a self, _: &'a By) -> BoxFuture<'a, Result<Vec<Candidate>, Fault>> {
@@ -64,7 +70,10 @@ impl Connector for Moody {
             if *self.refuses.lock().unwrap() {
                 return Err(Fault::AuthFailed("401".into()));
             }
-            Ok(self.accounts.lock().unwrap().get(&key.external_id).cloned().unwrap_or(Actual::Absent))
+            let found = self.accounts.lock().unwrap().get(&key.external_id).cloned();
+            let known =
+                |found: &Actual| self.only_by_id.is_none() || found.native_id() == key.native_id.as_deref();
+            Ok(found.filter(known).unwrap_or(Actual::Absent))
         })
     }
 
@@ -72,6 +81,9 @@ impl Connector for Moody {
         Box::pin(async move {
             let mut accounts = self.accounts.lock().unwrap();
             if let Step::Adopt { native_id } = step {
+                if self.only_by_id.is_some() {
+                    return Ok(Some(native_id.clone()));
+                }
                 let profile = Profile { user_name: native_id.clone(), ..Profile::default() };
                 let mut adopted = Actual::Absent.after(&Step::Create(profile));
                 if let Actual::Present(seen) = &mut adopted {
@@ -79,6 +91,9 @@ impl Connector for Moody {
                 }
                 accounts.insert(key.external_id.clone(), adopted);
                 return Ok(None);
+            }
+            if let (Step::Create(profile), Some(lost)) = (step, &self.only_by_id) {
+                return self.make(&mut accounts, key, profile, lost);
             }
             let before = accounts.remove(&key.external_id).unwrap_or(Actual::Absent);
             accounts.insert(key.external_id.clone(), before.after(step));

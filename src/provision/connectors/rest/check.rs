@@ -185,6 +185,13 @@ impl<'a> Check<'a> {
             "an account without a mark is known by its id alone, and nothing keeps that",
             "keep: { id: /id }",
         );
+        let last = d.create.last().is_some_and(|call| call.keep.contains_key("id"));
+        want(
+            !marked && !last && d.create.iter().any(|call| call.keep.contains_key("id")),
+            &["create"],
+            "an account without a mark is lost where a call fails after the one that tells its id",
+            "let that be the last; what else is to be set is for update, enable and give",
+        );
         let matches =
             d.matching.user_name.is_some() || d.matching.email.is_some() || !d.matching.attributes.is_empty();
         want(

@@ -45,6 +45,14 @@ impl Scope {
     }
 }
 
+impl Description {
+    /// Whether an account of ours is found by our mark also where nobody knows any more what it was to be.
+    pub(super) fn finds_by_mark(&self) -> bool {
+        let scope = Scope::of(self, &[ALWAYS]);
+        self.find.by_mark.as_ref().is_some_and(|calls| needed(calls).iter().all(|name| scope.has(name)))
+    }
+}
+
 /// Whether `name` is one that we ourselves give.
 fn is_ours(name: &str) -> bool {
     let known = [ACCOUNT, PROFILE, &OWN, &["group", "role", "heir", "value"]];

@@ -107,6 +107,23 @@ fn what_would_go_wrong_later_is_told_before() {
     }
 }
 
+#[test]
+fn the_only_way_to_an_account_is_told_last() {
+    let text = "version: 1\ntitle: Desk\nneeds: { auth: [bearer] }\naccount: { id: /id, active: /active }\n\
+        find: { by-id: [{ call: \"GET /users/{{ id }}\" }] }\ncreate:\n  - { call: POST /users, keep: { id: /id } }\n  \
+        - { call: \"POST /users/{{ id }}/welcome\" }\nenable: [{ call: \"POST /users/{{ id }}/open\" }]\n\
+        disable: [{ call: \"POST /users/{{ id }}/close\" }]\n";
+    let accounts = "rest: desk.yaml\nurl: https://x.example\nauth: { bearer: x }\n";
+    let mistakes = connector_with(accounts, text).unwrap_err();
+    let [mistake] = mistakes.sorted()[..] else { panic!("{mistakes}") };
+    assert!(
+        mistake.to_string().ends_with("is lost where a call fails after the one that tells its id"),
+        "{mistake}"
+    );
+    let last = text.replace("  - { call: \"POST /users/{{ id }}/welcome\" }\n", "");
+    assert!(connector_with(accounts, &last).is_ok());
+}
+
 fn wrong(accounts: &str) -> Vec<String> {
     let Err(mistakes) = connector(accounts) else { panic!("it is right: {accounts}") };
     let one = |mistake: &crate::document::Mistake| {

@@ -95,6 +95,16 @@ async fn only_what_carries_our_mark_is_ours() {
 }
 
 #[tokio::test]
+async fn what_is_found_by_more_than_our_mark_is_found_by_its_id_alone_once_it_is_to_be_closed() {
+    let by_email = LEAST.replace("mark: \"{{ external_id }}\"", "mail: \"{{ email }}\"");
+    let unmarked = LEAST.replace(", mark: /ours", "").replace("  by-mark", "  # by-mark");
+    for (description, expected) in [(LEAST, false), (&by_email, true), (&unmarked, true)] {
+        let (_fake, rest) = described(description, &[]).await;
+        assert_eq!(rest.abilities().only_by_id, expected, "{description}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_stands_for_what_it_is_made_of_wherever_that_is_known() {
     let text = LEAST.replace("/users/{{ id }}", "/users/{{ full }}") + "names: { full: \"'@' ~ id\" }\n";
     let answers = [("GET /users", json!({ "users": [{ "id": "7" }] })), ("GET /users/@7", ours("7"))];

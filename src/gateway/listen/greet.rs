@@ -46,14 +46,16 @@ pub(super) async fn greet(
     trusted: &[TrustedProxy],
     patience: Patience,
 ) -> Result<Guest, TurnedAway> {
-    let is_trusted = trusted.iter().any(|proxy| proxy.covers(origin));
+    let mut is_trusted = trusted.iter().any(|proxy| proxy.covers(origin));
     let mut address = origin.address();
     if way.proxy_protocol {
         if !is_trusted {
             return Err(TurnedAway::NotTrusted);
         }
         if let Some(named) = within(patience.greeting, introduced(&mut socket)).await? {
+            // Behind the header the bytes are theirs, and a proxy that passes bytes on vouches for none of them.
             address = named.to_canonical();
+            is_trusted = trusted.iter().any(|proxy| proxy.is_at(address));
         }
     }
     let peer = Peer { address, trusted: is_trusted, asks: way.forward_auth, tls: None };

@@ -11,7 +11,8 @@ pub struct Peer {
     /// The client's address: that of the socket, or what a trusted proxy said of it by PROXY protocol. Loopback for
     /// a unix socket of which nothing is said.
     pub address: IpAddr,
-    /// Whether the other end of the *socket* is in `trusted-proxies`, so that its word on others counts.
+    /// Whether its word on others counts: `trusted-proxies` names that address, or the other end of the socket where a
+    /// proxy said nothing.
     pub trusted: bool,
     /// Whether it came in where other proxies ask what we would do.
     pub asks: bool,

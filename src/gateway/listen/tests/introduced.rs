@@ -64,23 +64,39 @@ async fn who_is_not_trusted_or_names_nobody_is_not_heard() {
 }
 
 #[tokio::test]
-async fn trust_is_told_of_the_socket_and_the_address_of_the_client() {
-    let way = Way { proxy_protocol: true, ..Way::default() };
-    let client = async |address| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(&[NAMED, GET].concat()).await.unwrap();
-        let _ = stream.read(&mut [0]).await;
+async fn trust_is_told_of_whoever_is_named_and_of_the_socket_where_nobody_is() {
+    let peer = async |proxy_protocol, trusted: &[&str], begins: &[u8]| {
+        let way = Way { proxy_protocol, ..Way::default() };
+        let client = async |address| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(&[begins, GET].concat()).await.unwrap();
+            let _ = stream.read(&mut [0]).await;
+        };
+        let guest = meet(way, trusted, Patience::default(), client).await.unwrap();
+        assert!(!guest.http2);
+        (guest.peer.address.to_string(), guest.peer.trusted)
     };
-    let guest = meet(way, &["127.0.0.1"], Patience::default(), client).await.unwrap();
-    let named = Peer { address: "192.0.2.7".parse().unwrap(), trusted: true, asks: false, tls: None };
-    assert_eq!((guest.peer, guest.http2), (named, false));
-    let guest = meet(Way::default(), &["192.0.2.7"], Patience::default(), async |address| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(GET).await.unwrap();
-        let _ = stream.read(&mut [0]).await;
-    });
-    let plain = Peer { address: "127.0.0.1".parse().unwrap(), trusted: false, asks: false, tls: None };
-    assert_eq!(guest.await.unwrap().peer, plain);
+    let told = |address: &str, trusted| (address.to_owned(), trusted);
+    assert_eq!(peer(true, &["127.0.0.1"], NAMED).await, told("192.0.2.7", false));
+    assert_eq!(peer(true, &["127.0.0.1", "192.0.2.0/24"], NAMED).await, told("192.0.2.7", true));
+    for nobody in [LOCAL, b"PROXY UNKNOWN\r\n"] {
+        assert_eq!(peer(true, &["127.0.0.1"], nobody).await, told("127.0.0.1", true));
+    }
+    assert_eq!(peer(false, &["192.0.2.7"], b"").await, told("127.0.0.1", false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_behind_a_proxy_that_passes_bytes_on_speaks_for_nobody() {
+    let asks = b"GET / HTTP/1.1\r\nhost: access.example.com\r\nx-forwarded-for: 10.1.2.3\r\nconnection: close\r\n\r\n";
+    let front = proxied("127.0.0.0/8").await;
+    let answer = front.raw(&[NAMED, asks].concat()).await;
+    assert!(answer.ends_with("HTTP/1.1 192.0.2.7\n"), "{answer}");
+    // Who is named may be a proxy that is trusted, too.
+    let trusted = ["127.0.0.0/8", "192.0.2.7"].map(|text| text.to_owned().try_into().unwrap());
+    let more = |entrance: &mut Entrance| entrance.trusted = trusted.to_vec();
+    let front = Front::with(Listener::with_proxy_protocol, more).await;
+    let answer = front.raw(&[NAMED, asks].concat()).await;
+    assert!(answer.ends_with("HTTP/1.1 10.1.2.3\n"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! What a client is sent: typed, never collected.
 
 use super::upstream::Returning;
-use super::watch::Permitted;
+use super::watch::{Passing, Permitted};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -56,13 +56,10 @@ impl Body for ToClient {
 /// What an app sends, for as long as the permit lasts.
 pub(super) struct FromApp {
     body: Returning,
-    permitted: Permitted,
-    /// How many frames have passed, up to [`SHORT`].
-    passed: u8,
+    passing: Passing,
 }
 
-/// A short answer is over before anybody could be waiting for its end. The watch begins with the first wait, or, where
-/// the app is always ahead of its client, after so many frames.
+/// How many frames are a short answer, which nobody watches unless it has to wait.
 const SHORT: u8 = 32;
 
 /// The permit ended before the answer did.
@@ -72,7 +69,7 @@ struct AccessEnded;
 
 impl FromApp {
     pub(super) fn new(body: Returning, permitted: Permitted) -> Self {
-        Self { body, permitted, passed: 0 }
+        Self { body, passing: Passing::new(permitted, SHORT) }
     }
 }
 
@@ -84,19 +81,11 @@ impl Body for FromApp {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = self.get_mut();
-        if (this.permitted.is_watched() || this.passed == SHORT)
-            && this.permitted.poll_over(context).is_ready()
-        {
-            return Poll::Ready(Some(Err(AccessEnded.into())));
-        }
-        match Pin::new(&mut this.body).poll_frame(context) {
-            Poll::Ready(frame) => {
-                this.passed = SHORT.min(this.passed + 1);
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
-            Poll::Pending if this.permitted.is_watched() => Poll::Pending,
-            Poll::Pending => this.permitted.poll_over(context).map(|()| Some(Err(AccessEnded.into()))),
-        }
+        let Self { body, passing } = self.get_mut();
+        let polled = passing.poll_next(context, |context| Pin::new(body).poll_frame(context));
+        polled.map(|frame| match frame {
+            Some(frame) => frame.map(|frame| frame.map_err(Into::into)),
+            None => Some(Err(AccessEnded.into())),
+        })
     }
 }

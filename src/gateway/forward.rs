@@ -50,9 +50,10 @@ pub(super) async fn forward(
     if let Some(upgrade) = &upgrade {
         upgrade.ask(&mut parts);
     }
-    let body = FromClient::new(body, terms.limit).map_err(|cut| match cut {
+    let body = FromClient::new(body, terms.limit, &watch).map_err(|cut| match cut {
         Cut::TooLarge(_) => Failure::TooLarge,
         Cut::Client(_) => Failure::ClientGone,
+        Cut::AccessEnded => Failure::AccessEnded,
     })?;
     if is_h2 && matches!(body, FromClient::Nothing) {
         // An app would take the next request for what this one says is still to come.

@@ -1,6 +1,8 @@
-//! What a client sends, on its way to an app: streamed, never collected, and cut where it grows too long.
+//! What a client sends, on its way to an app: streamed, never collected, and cut where it grows too long or access ends. An
+//! app may answer before it has all of it, so it has a watch of its own.
 
 use super::listen::{BrokenOff, Timely};
+use super::watch::{Passing, Permitted, Watch};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -21,8 +23,13 @@ pub(super) struct Upload {
     body: Timely,
     /// How many bytes there may be, and how many more may come.
     limit: Option<(u64, u64)>,
+    passing: Passing,
     progress: Arc<Progress>,
 }
+
+/// How many frames are a short body, which nobody watches unless it has to wait. They are few, since where the app does not
+/// read, nobody asks for the next one, and it may come after the end.
+const SHORT: u8 = 4;
 
 /// Why a body was cut.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +40,9 @@ pub(super) enum Cut {
     /// The client did not send all of it.
     #[error("the client broke off: {0}")]
     Client(#[from] BrokenOff),
+    /// The permit ended before it did.
+    #[error("access ended while the body was being sent")]
+    AccessEnded,
 }
 
 /// How an upload goes, for whoever waits for the answer: an app is not slow while its client is, and has not
@@ -47,13 +57,14 @@ pub(super) struct Progress {
 /// What `Progress::cut` holds; 0 while nothing was cut.
 const TOO_LARGE: u8 = 1;
 const BROKEN_OFF: u8 = 2;
+const ACCESS_ENDED: u8 = 3;
 
 impl FromClient {
-    /// The body of a request, of at most `limit` bytes.
+    /// The body of a request, of at most `limit` bytes, for as long as what is watched lasts.
     ///
     /// # Errors
     /// Where its `Content-Length` is above the limit. Without one it is cut when it passes the limit.
-    pub(super) fn new(body: Timely, limit: Option<u64>) -> Result<Self, Cut> {
+    pub(super) fn new(body: Timely, limit: Option<u64>, watch: &Watch) -> Result<Self, Cut> {
         if body.is_end_stream() {
             return Ok(Self::Nothing);
         }
@@ -61,7 +72,8 @@ impl FromClient {
             Some(limit) if body.size_hint().lower() > limit => Err(Cut::TooLarge(limit)),
             _ => {
                 let limit = limit.map(|limit| (limit, limit));
-                Ok(Self::Sent(Box::new(Upload { body, limit, progress: Arc::default() })))
+                let passing = Passing::new(Permitted::new(watch.clone()), SHORT);
+                Ok(Self::Sent(Box::new(Upload { body, limit, passing, progress: Arc::default() })))
             }
         }
     }
@@ -92,18 +104,28 @@ impl Progress {
     pub(super) fn is_broken_off(&self) -> bool {
         self.cut.load(Ordering::Relaxed) == BROKEN_OFF
     }
+
+    /// Whether access ended first.
+    pub(super) fn is_ended(&self) -> bool {
+        self.cut.load(Ordering::Relaxed) == ACCESS_ENDED
+    }
 }
 
 impl Upload {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Self { body, passing, .. } = self;
+        let polled = passing.poll_next(context, |context| Pin::new(body).poll_frame(context));
         self.progress.waits_for_client.store(polled.is_pending(), Ordering::Relaxed);
-        let Some(frame) = ready!(polled) else { return Poll::Ready(None) };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => {
+        let frame = match ready!(polled) {
+            Some(Some(Ok(frame))) => frame,
+            Some(Some(Err(error))) => {
                 self.progress.cut.store(BROKEN_OFF, Ordering::Relaxed);
                 return Poll::Ready(Some(Err(error.into())));
+            }
+            Some(None) => return Poll::Ready(None),
+            None => {
+                self.progress.cut.store(ACCESS_ENDED, Ordering::Relaxed);
+                return Poll::Ready(Some(Err(Cut::AccessEnded)));
             }
         };
         let Some(data) = frame.data_ref() else { return Poll::Ready(None) };

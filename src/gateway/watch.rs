@@ -24,6 +24,7 @@ use tokio::time::sleep;
 const BEAT: Duration = Duration::from_millis(25);
 
 /// What was granted, and all it takes to judge again.
+#[derive(Clone)]
 pub(super) struct Watch {
     pub(super) granted: Arc<Granted>,
     pub(super) gate: Arc<Gate>,
@@ -123,7 +124,7 @@ impl Permitted {
     }
 
     /// Whether it is watched.
-    pub(super) fn is_watched(&self) -> bool {
+    fn is_watched(&self) -> bool {
         self.over.is_some()
     }
 
@@ -148,11 +149,44 @@ impl Permitted {
     }
 
     /// The same for those who poll.
-    pub(super) fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Some(watch) = self.watch.take() {
             self.over = Some(Box::pin(watch.over()));
         }
         self.over.as_mut().map_or(Poll::Pending, |over| over.as_mut().poll(context))
+    }
+}
+
+/// What comes piece by piece under a permit. What is short is over before anybody could be waiting for its end: the watch
+/// begins with the first wait, or, where none is needed, after so many pieces.
+pub(super) struct Passing {
+    permitted: Permitted,
+    /// How many more may pass before it is watched.
+    left: u8,
+}
+
+impl Passing {
+    pub(super) fn new(permitted: Permitted, short: u8) -> Self {
+        Self { permitted, left: short }
+    }
+
+    /// The next piece, which `poll` polls for; `None` once the permit has ended, and then not to be asked again.
+    pub(super) fn poll_next<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Option<T>> {
+        if (self.permitted.is_watched() || self.left == 0) && self.permitted.poll_over(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        match poll(context) {
+            Poll::Ready(piece) => {
+                self.left = self.left.saturating_sub(1);
+                Poll::Ready(Some(piece))
+            }
+            Poll::Pending if self.permitted.is_watched() => Poll::Pending,
+            Poll::Pending => self.permitted.poll_over(context).map(|()| None),
+        }
     }
 }
 

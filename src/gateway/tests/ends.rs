@@ -256,6 +256,52 @@ async fn an_upload_and_an_answer_that_are_waited_for_end_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_answered_before_it_is_whole_ends_as_well() {
+    let ends: [fn(&Front); 2] = [|front| front.turn(60), |front| front.hold(vec![], Account::NotNeeded)];
+    for end in ends {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let front = front(listener.local_addr().unwrap()).await;
+        let ask = format!(
+            "POST /log HTTP/1.1\r\nhost: {HOST}\r\ncookie: guestpass={TOKEN}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+        );
+        let mut stream = sends(&front, &ask).await;
+        let (mut app, _) = listener.accept().await.unwrap();
+        read_until(&mut app, "first\r\n").await.unwrap();
+        app.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        read_until(&mut stream, "\r\n\r\nok").await.unwrap();
+        stream.write_all(b"6\r\nbefore\r\n").await.unwrap();
+        read_until(&mut app, "before\r\n").await.unwrap();
+        end(&front);
+        // An end holds to the moment for what is asked, and a beat later for what is under way.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = stream.write_all(b"5\r\nafter\r\n0\r\n\r\n").await;
+        let (read, _) = rest(&mut app).await;
+        assert!(read.is_empty(), "{}", String::from_utf8_lossy(&read));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_never_waits_for_its_client_ends_as_well() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = front(listener.local_addr().unwrap()).await;
+    let ask = format!(
+        "POST /log HTTP/1.1\r\nhost: {HOST}\r\ncookie: guestpass={TOKEN}\r\ncontent-length: 1000000000000\r\n\r\n"
+    );
+    let stream = sends(&front, &ask).await;
+    let (mut app, _) = listener.accept().await.unwrap();
+    read_until(&mut app, "\r\n\r\n").await.unwrap();
+    app.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+    let (mut answer, mut upload) = stream.into_split();
+    tokio::spawn(async move { while upload.write_all(&[b'x'; 100_000]).await.is_ok() {} });
+    let mut some = vec![0; 10_000_000];
+    answer.read_exact(&mut some[..1]).await.unwrap();
+    app.read_exact(&mut some).await.unwrap();
+    front.turn(60);
+    let goes_on = async { while matches!(app.read(&mut some).await, Ok(1..)) {} };
+    timeout(SOON, goes_on).await.expect("it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_download_that_never_waits_for_its_app_ends_as_well() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let front = front(listener.local_addr().unwrap()).await;

@@ -210,6 +210,7 @@ impl Broken {
         let failure = match progress {
             Some(progress) if progress.is_too_large() => Failure::TooLarge,
             Some(progress) if progress.is_broken_off() => Failure::ClientGone,
+            Some(progress) if progress.is_ended() => Failure::AccessEnded,
             _ => Failure::Broken(error),
         };
         Self { failure, again: unsent.map(Box::new), is_hung_up }

@@ -110,12 +110,14 @@ pub(super) fn prepare<'a>(
     client: Client<'_>,
     identity: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) {
+    let rules = &route.common.request;
     // The client has its `100 Continue` from us, and what a trailer says comes too late to be judged.
     let ends_here = |name: &HeaderName| {
         is_hop_by_hop(name)
             || *name == header::EXPECT
             || *name == header::TRAILER
             || is_our_word(name, app)
+            || rules.concern(name)
             || (route.method_decides() && is_other_method(name))
     };
     remove_those(headers, ends_here);
@@ -128,7 +130,7 @@ pub(super) fn prepare<'a>(
         Cookies::Nothing => drop(headers.remove(header::COOKIE)),
         Cookies::Line(line) => drop(headers.insert(header::COOKIE, line.clone())),
     }
-    edit(headers, &route.common.request);
+    edit(headers, rules);
     headers.insert(header::HOST, client.host.clone());
     headers.insert(FORWARDED_HOST, client.host.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if client.https { "https" } else { "http" }));
@@ -136,6 +138,14 @@ pub(super) fn prepare<'a>(
     headers.insert(FORWARDED_FOR, client.address.clone());
     for (name, value) in identity {
         headers.insert(name.clone(), value.clone());
+    }
+}
+
+impl Edits {
+    /// Whether they set or remove what an app may take for the header `name`.
+    fn concern(&self, name: &HeaderName) -> bool {
+        let mut named = self.remove.iter().chain(self.set.iter().map(|(name, _)| name));
+        named.any(|named| same(name.as_str(), named.as_str()))
     }
 }
 
@@ -315,13 +325,18 @@ mod tests {
     use serde_json::json;
 
     fn prepared(sent: &[(&str, &str)]) -> Vec<(String, String)> {
+        prepared_by(json!({}), sent)
+    }
+
+    fn prepared_by(rules: serde_json::Value, sent: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut headers: HeaderMap = sent
             .iter()
             .map(|(name, value)| {
                 (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap())
             })
             .collect();
-        let app = app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" } }));
+        let app =
+            app(json!({ "headers": { "X-User": "subject", "X-Mail": "email" }, "request-headers": rules }));
         let host = HeaderValue::from_static("wiki.example.com");
         let address = HeaderValue::from_static("192.0.2.7");
         let cookies = &cookies(&headers);
@@ -388,6 +403,20 @@ mod tests {
         let stays =
             [("accept", "*/*"), ("authorization", "Bearer x"), ("content-length", "3"), ("x-users", "3")];
         assert_eq!(prepared(&stays), with_ours(&stays));
+    }
+
+    #[test]
+    fn what_a_rule_sets_or_removes_no_spelling_brings_in() {
+        let rules = json!({ "set": { "X-Env": "prod" }, "remove": ["X-Debug", "Authorization"] });
+        for name in ["X-Env", "x_env", "X.ENV", "X-Debug", "X_Debug", "x.debug", "AUTHORIZATION"] {
+            assert_eq!(
+                prepared_by(rules.clone(), &[(name, "forged")]),
+                with_ours(&[("x-env", "prod")]),
+                "{name}"
+            );
+        }
+        let stays = [("x-envy", "1"), ("x-env", "prod"), ("xdebug", "1")];
+        assert_eq!(prepared_by(rules, &[stays[0], stays[2]]), with_ours(&stays));
     }
 
     #[test]

@@ -4,9 +4,14 @@
 use crate::gateway::route::origin_form;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri, header};
+use http_body::Body;
 
-/// As HTTP/1.1 has it: a path, and `Host` (RFC 9112, section 3.2.1).
-pub(super) fn to_http1<B>(request: &mut Request<B>) {
+/// As HTTP/1.1 has it: a path, and `Host` (RFC 9112, section 3.2.1). A body whose length nobody knows goes in chunks, by
+/// whatever method: hyper leaves out that of a GET or HEAD unless it is told.
+pub(super) fn to_http1<B: Body>(request: &mut Request<B>) {
+    if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let Some(authority) = request.uri().authority() else { return };
     if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
         request.headers_mut().insert(header::HOST, host);
@@ -18,6 +23,7 @@ pub(super) fn to_http1<B>(request: &mut Request<B>) {
 /// As HTTP/2 has it: the whole address, and no `Host`; with `te: trailers` where the client takes them, without
 /// which gRPC is refused (RFC 9113, sections 8.2.2 and 8.3.1).
 pub(super) fn to_http2<B>(request: &mut Request<B>, tls: bool, trailers: bool) {
+    request.headers_mut().remove(header::TRANSFER_ENCODING);
     if trailers {
         request.headers_mut().insert(header::TE, HeaderValue::from_static("trailers"));
     }
@@ -35,11 +41,15 @@ pub(super) fn to_http2<B>(request: &mut Request<B>, tls: bool, trailers: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+    use std::convert::Infallible;
 
     #[test]
     fn a_request_keeps_its_meaning_in_either_form() {
+        let unknown = StreamBody::new(futures_util::stream::pending::<Result<Frame<&[u8]>, Infallible>>());
         let mut request =
-            Request::get("/a%20b?x=1").header("host", "wiki.example.com:8443").body(()).unwrap();
+            Request::get("/a%20b?x=1").header("host", "wiki.example.com:8443").body(unknown).unwrap();
         for _ in 0..2 {
             to_http2(&mut request, true, true);
             assert_eq!(request.uri(), "https://wiki.example.com:8443/a%20b?x=1");
@@ -48,6 +58,12 @@ mod tests {
             to_http1(&mut request);
             assert_eq!(request.uri(), "/a%20b?x=1");
             assert_eq!(request.headers()["host"], "wiki.example.com:8443");
+            assert_eq!(request.headers()["transfer-encoding"], "chunked");
+            assert_eq!(request.headers().len(), 2);
+        }
+        for body in [Full::<&[u8]>::default(), Full::new(&b"hello"[..])] {
+            let mut request = Request::get("/").header("host", "wiki.example.com").body(body).unwrap();
+            to_http1(&mut request);
             assert_eq!(request.headers().len(), 1);
         }
     }

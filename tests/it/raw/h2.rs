@@ -219,6 +219,12 @@ async fn a_body_is_as_long_as_its_frames() {
         assert!(!String::from_utf8_lossy(&front.app.bytes().concat()).contains("forged"));
         front.app.forget();
     }
+    for method in ["GET", "DELETE"] {
+        assert_eq!(post(&[b"hel", b"lo"]).set(":method", method).send().await, Outcome::Status(200));
+        let [sent] = &front.app.sent()[..] else { panic!("{method}: {:?}", front.app.sent()) };
+        assert!(sent.whole && sent.body == b"hello", "{sent:?}");
+        front.app.forget();
+    }
     // What looks like a request is a body.
     let asked = Asked { body: vec![b"0\r\n\r\n", hidden.as_bytes()], ..post(&[]) };
     assert_eq!(asked.send().await, Outcome::Status(200));

@@ -5,6 +5,7 @@
 //! take for the end of the first.
 
 use super::Front;
+use crate::harness::Reply;
 
 /// What must never be a request of its own without being judged.
 pub(super) const HIDDEN: &str = "GET /staff/hidden";
@@ -157,6 +158,26 @@ async fn a_body_has_one_length() {
         ));
     }
     play(&front, cases).await;
+    front.house.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_arrives_by_whatever_method_it_is_sent() {
+    let front = Front::open().await;
+    let carla = front.carla().await;
+    for method in ["GET", "HEAD", "OPTIONS", "DELETE", "QUERY"] {
+        let head = front.head(&format!("{method} /a"), &format!("{carla}transfer-encoding: chunked\r\n"));
+        let mut wire = front.wire().await;
+        // An answer to HEAD has no body, whatever it says.
+        front.app.answers(Reply::bytes("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+        wire.send(format!("{head}2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n{}", hidden(&front, &carla))).await;
+        let statuses: Vec<u16> = wire.all().await.0.iter().map(|told| told.status).collect();
+        assert_eq!(statuses, [200, 403], "{method}");
+        let [sent] = &front.app.sent()[..] else { panic!("{method}: {:?}", front.app.sent()) };
+        assert_eq!((&*sent.line, &*sent.body), (&*format!("{method} /a HTTP/1.1"), &b"hello"[..]));
+        assert!(sent.whole && sent.all("transfer-encoding") == ["chunked"], "{sent:?}");
+        front.app.forget();
+    }
     front.house.finish().await;
 }
 

@@ -148,23 +148,30 @@ pub(super) fn not_asked() -> Page {
     Page::new(StatusCode::FORBIDDEN, "not_asked", "This is not a question.", detail)
 }
 
+/// Whether a client has shown a certificate in a handshake for `host`.
+pub(super) fn shows_certificate(peer: &Peer, host: &str) -> bool {
+    peer.tls.as_ref().is_some_and(|tls| {
+        tls.client_certificate && tls.server_name.as_deref().is_some_and(|name| name == without_port(host))
+    })
+}
+
 /// Why `app` stays shut to a client by what its TLS handshake told; `host` is the one that it now speaks to.
 pub(super) fn client_certificate(peer: &Peer, app: &App, host: &str) -> Option<Page> {
-    if !app.client_certificate {
+    if !app.client_certificate || shows_certificate(peer, host) {
         return None;
     }
-    let tls = peer.tls.as_ref();
-    let name = tls.and_then(|tls| tls.server_name.as_deref());
-    if name.is_some_and(|name| host.split_once(':').map_or(host, |(host, _)| host) != name) {
+    let name = peer.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+    if name.is_some_and(|name| name != without_port(host)) {
         let detail = "This connection was made to another host; it can't be used for this one.";
         return Some(Page::new(StatusCode::MISDIRECTED_REQUEST, "other_host", "Connect again.", detail));
-    }
-    if name.is_some() && tls.is_some_and(|tls| tls.client_certificate) {
-        return None;
     }
     let title = format!("{} asks for a client certificate.", app.title);
     let detail = "Your browser or program has shown none. Ask whoever gave you access how to get one.";
     Some(Page::new(StatusCode::FORBIDDEN, "client_certificate_needed", title, detail))
+}
+
+fn without_port(host: &str) -> &str {
+    host.split_once(':').map_or(host, |(host, _)| host)
 }
 
 /// The app is for another proxy to carry requests to, and this one came to us.

@@ -18,6 +18,16 @@ pub(super) fn is_shown(sent: &HeaderMap) -> bool {
     presented(sent).is_some()
 }
 
+/// Whether what `before` let in by an access token would be let in by one `now`: on the same terms, since the token itself is
+/// not kept.
+pub(super) fn takes_the_same(before: &App, now: &App) -> bool {
+    let [before, now] = [before, now].map(|app| {
+        let taken = app.access_tokens.as_deref()?;
+        Some((&taken.audiences, &taken.scopes, &taken.providers))
+    });
+    before == now
+}
+
 impl Gate {
     /// Where the session is found of the token that a request shows. When that comes for the first time it is judged, elsewhere:
     /// providers and the store are asked from the main runtime. Public places look at nobody's.

@@ -85,9 +85,10 @@ impl Gate {
             permit,
             word,
             key,
+            by_token,
+            certified: answer::shows_certificate(peer, going.host),
             cookies: headers::cookies(sent),
             host,
-            bound: going.host.clone(),
         })
     }
 

@@ -40,12 +40,14 @@ pub(super) struct Granted {
     pub(super) word: Option<Arc<Word>>,
     /// Where its session is found, if the request named one.
     pub(super) key: Option<TokenHash>,
+    /// Whether that is the session of an access token.
+    pub(super) by_token: bool,
+    /// Whether the client has shown a certificate for this host, asked for or not.
+    pub(super) certified: bool,
     /// The cookies that go on.
     pub(super) cookies: Cookies,
     /// The host as it is sent on.
     pub(super) host: HeaderValue,
-    /// The same, as sessions are bound to it.
-    pub(super) bound: Arc<str>,
 }
 
 impl Memo {

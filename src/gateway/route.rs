@@ -40,7 +40,6 @@ pub struct Routes {
     hosts: HashMap<String, Vec<Entry>>,
     /// Hosts one label below the name.
     below: HashMap<String, Vec<Entry>>,
-    apps: HashMap<AppName, Arc<App>>,
 }
 
 #[derive(Debug)]
@@ -89,9 +88,7 @@ impl Routes {
         let name = url.host_str().unwrap_or_default().to_owned();
         let ours = Entry { port: url.port(), place: Place::Ours };
         let (mut hosts, mut below) = (HashMap::from([(name, vec![ours])]), HashMap::new());
-        let mut named = HashMap::new();
         for app in apps {
-            named.insert(app.name.clone(), app.clone());
             for pattern in &app.hosts {
                 let table = if pattern.is_wildcard() { &mut below } else { &mut hosts };
                 let entries = table.entry(pattern.host().name().to_owned()).or_default();
@@ -106,7 +103,7 @@ impl Routes {
         let sort = |entries: &mut Vec<Entry>| entries.sort_by_key(|entry| entry.port.is_none());
         hosts.values_mut().chain(below.values_mut()).for_each(sort);
         let default_port = if url.scheme() == "https" { Some(443) } else { Some(80) };
-        Ok(Self { url, default_port, hosts, below, apps: named })
+        Ok(Self { url, default_port, hosts, below })
     }
 
     /// Whether people reach us by https.
@@ -117,11 +114,6 @@ impl Routes {
     /// Our own address, without a slash at the end.
     pub fn url(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
-    }
-
-    /// The app of this name.
-    pub fn app(&self, name: &AppName) -> Option<&Arc<App>> {
-        self.apps.get(name)
     }
 
     /// What a request asks for; `None` if nothing here has its host.

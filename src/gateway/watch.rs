@@ -2,11 +2,13 @@
 //! cost nothing here; whatever takes longer (an upload, a long poll, a stream, a WebSocket) is watched until its permit
 //! ends.
 
-use super::app::Rule;
+use super::app::{App, Rule};
 use super::authorize::{Overlooked, Permit, Wanted, authorize, overlook};
+use super::bearer;
 use super::gate::Gate;
 use super::live::Plan;
 use super::memo::Granted;
+use super::route::{Asked, Named, Place, canonical};
 use crate::clock::Clock;
 use http::{Method, Uri};
 use std::future::{pending, poll_fn};
@@ -37,8 +39,8 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Resolves when the permit has ended: its moment came, or the person or the plan changed, and it would not be given
-    /// again. Where hours of one role end, another may open. An app that is not in the plan any more is open to nobody; one
-    /// that is observed stays open to everybody, until it is enforced.
+    /// again. Where hours of one role end, another may open. An app that its host does not lead to any more is open to nobody;
+    /// one that is observed stays open to everybody, until it is enforced.
     pub(super) async fn over(self) {
         let gateway = &*self.gate.gateway;
         let (mut permit, mut plan) = (self.granted.permit.clone(), self.granted.plan.clone());
@@ -48,33 +50,51 @@ impl Watch {
                 () = person_changed(&permit) => {}
                 () = gateway.live.changed(&plan) => plan = gateway.live.plan(),
             }
-            match self.judge_again(&plan).await.or_else(|| self.look_away(&plan)) {
+            let Some(asked) = self.asked(&plan) else { return };
+            match self.judge_again(&asked).await.or_else(|| self.look_away(&asked)) {
                 Some(again) => permit = again,
                 None => return,
             }
         }
     }
 
-    /// Where it goes by `plan`; `None` where its app is not in that any more.
-    fn wanted<'a>(&'a self, plan: &'a Plan) -> Option<Wanted<'a>> {
-        let Granted { permit, bound: host, .. } = &*self.granted;
-        let app = plan.routes.app(&permit.app().name)?;
+    /// What a new request would ask for by `plan`; `None` where that is another app, or nothing.
+    fn asked(&self, plan: &Plan) -> Option<Anew> {
+        let Granted { permit, host, .. } = &*self.granted;
+        let Named { name, port, sent } = canonical(host.to_str().ok()?, Some(host)).ok()?;
+        let Asked { place, bound, unclear, .. } =
+            plan.routes.find_at(&name, port, self.uri.path(), sent).ok()??;
+        match place {
+            Place::App(app) if app.name == permit.app().name => {
+                Some(Anew { app, bound, is_clear: unclear.is_none() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Where that is, for whoever judges.
+    fn wanted<'a>(&'a self, Anew { app, bound: host, .. }: &'a Anew) -> Wanted<'a> {
         let (path, route) = (self.uri.path(), app.route(self.uri.path()));
-        Some(Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client })
+        Wanted { app, route, rule: route.rule(&self.method), host, path, address: self.client }
     }
 
     /// The permit that would be given now, if one would.
-    async fn judge_again(&self, plan: &Plan) -> Option<Permit> {
-        let Granted { permit, key, .. } = &*self.granted;
-        let wanted = self.wanted(plan)?;
-        if wanted.app.enforce && permit.overlooked().is_some() {
+    async fn judge_again(&self, asked: &Anew) -> Option<Permit> {
+        let Granted { permit, key, by_token, certified, .. } = &*self.granted;
+        let (wanted, app) = (self.wanted(asked), &*asked.app);
+        let lacks_certificate = app.client_certificate && !certified;
+        if lacks_certificate || !asked.is_clear || (app.enforce && permit.overlooked().is_some()) {
+            return None;
+        }
+        let is_public = **wanted.rule == Rule::Public;
+        if *by_token && !is_public && !bearer::takes_the_same(permit.app(), app) {
             return None;
         }
         let gateway = &*self.gate.gateway;
         loop {
             let session = match key {
                 // Who cannot be judged is not let in, and so not kept in either.
-                Some(key) if **wanted.rule != Rule::Public => gateway.sessions.find(key).await.ok()?,
+                Some(key) if !is_public => gateway.sessions.find(key).await.ok()?,
                 _ => None,
             };
             match authorize(session.clone(), wanted, gateway.clock.now()) {
@@ -87,14 +107,22 @@ impl Watch {
     }
 
     /// A permit to go on where the app is observed, not enforced.
-    fn look_away(&self, plan: &Plan) -> Option<Permit> {
-        let wanted = self.wanted(plan)?;
-        let again = overlook(wanted, Overlooked { reason: "ended", session: None });
+    fn look_away(&self, asked: &Anew) -> Option<Permit> {
+        let again = overlook(self.wanted(asked), Overlooked { reason: "ended", session: None });
         if again.is_some() && self.granted.permit.overlooked().is_none() {
-            tracing::info!(app = %wanted.app.name, "what is under way would have been ended, and goes on: the app is not enforced");
+            tracing::info!(app = %asked.app.name, "what is under way would have been ended, and goes on: the app is not enforced");
         }
         again
     }
+}
+
+/// What was granted once, as it is asked for again.
+struct Anew {
+    app: Arc<App>,
+    /// The host, as sessions are bound to it.
+    bound: Arc<str>,
+    /// Whether its path can be read in one way only.
+    is_clear: bool,
 }
 
 async fn deadline(permit: &Permit, clock: &Clock) {

@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
@@ -166,7 +168,8 @@ async fn echoes(socket: &mut WebSocketStream<TcpStream>, text: &str) -> bool {
 
 /// Waits until a WebSocket has ended.
 async fn is_closed(mut socket: WebSocketStream<TcpStream>) {
-    while let Some(Ok(_)) = socket.next().await {}
+    let ends = async { while let Some(Ok(_)) = socket.next().await {} };
+    timeout(Duration::from_secs(10), ends).await.expect("it goes on");
 }
 
 #[tokio::test]
@@ -231,6 +234,38 @@ async fn a_stricter_rule_holds_at_once_for_connections_streams_and_tunnels_that_
     assert!(!public.rest().await.contains("two"));
     is_closed(carlas).await;
     assert!(echoes(&mut adas, "she is a writer").await);
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_open_ends_where_its_host_leads_to_another_app() {
+    let house = House::of(site_that_streams(&Arc::default()).await).await;
+    let in_chat = cookie(&house, &chat(&house), CARLA).await;
+    let mut chatting = socket(&house, &in_chat).await;
+    assert!(echoes(&mut chatting, "before").await);
+    let other = format!("  other: {{ host: chat.localhost, upstream: \"http://{}\" }}\n", house.echo.address);
+    house.change(CONFIG, "apps:\n", &format!("apps:\n{other}"));
+    house.change(CONFIG, "chat: { host: chat.localhost,", "chat: { host: talk.localhost,");
+    applied(&house).await;
+    is_closed(chatting).await;
+    house.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_open_ends_where_a_certificate_is_asked_for_that_its_client_has_not_shown() {
+    let house = House::of(site_that_streams(&Arc::default()).await).await;
+    let in_echo = cookie(&house, &house.echo_url, CARLA).await;
+    let (mut download, mut public) = (Line::to(&house).await, Line::to(&house).await);
+    assert_eq!(download.begins("echo", "/download", &in_echo).await.0, 200);
+    assert_eq!(public.begins("echo", "/public/download", "").await.0, 200);
+    download.hears("one\n").await;
+    public.hears("one\n").await;
+    house.change(CONFIG, "host: echo.localhost", "host: echo.localhost\n    client-certificate: true");
+    applied(&house).await;
+    for line in [download, public] {
+        let rest = timeout(Duration::from_secs(10), line.rest()).await.expect("it goes on");
+        assert!(!rest.contains("two"), "{rest}");
+    }
     house.finish().await;
 }
 

@@ -1,10 +1,18 @@
 //! How a token ends: by its own time, by the role's, or by somebody's word, which is at once.
 
 use super::{fails, passes, program, stage, takes_tokens};
-use crate::harness::{Hostile, Process, Site};
+use crate::harness::{AUDIENCE, Hostile, Process, Site};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use futures_util::{StreamExt, stream};
 use guestpass::clock::Clock;
 use jiff::SignedDuration;
 use serde_json::json;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_token_ends_by_itself_on_the_very_connection_on_which_it_was_good() {
@@ -86,6 +94,38 @@ async fn another_policy_and_other_terms_hold_for_tokens_that_were_let_in_before(
     })
     .await;
     stage.close().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_a_token_opened_ends_when_it_is_taken_no_longer_or_by_other_terms() {
+    let whole = format!("access-tokens: {{ audience: \"{AUDIENCE}\", scopes: [read] }}\n    ");
+    for (from, to) in [(&*whole, ""), ("scopes: [read]", "scopes: [read, write]")] {
+        let stage = stage().await;
+        let endless = || async {
+            let once = stream::iter([Ok::<_, Infallible>(Bytes::from("begins"))]);
+            Body::from_stream(once.chain(stream::pending()))
+        };
+        stage.house.echo.becomes(Router::new().fallback(endless));
+        let host = stage.house.echo_url.strip_prefix("http://").unwrap();
+        let token = stage.provider.access_token(json!({}));
+        let ask = format!("GET / HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\r\n");
+        let mut line = TcpStream::connect(stage.house.front).await.unwrap();
+        line.write_all(ask.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"begins\r\n") {
+            assert!(line.read_buf(&mut read).await.unwrap() > 0, "{}", String::from_utf8_lossy(&read));
+        }
+        let reload = async || stage.house.operator().orders("/reload", json!({})).await;
+        stage.house.change("guestpass.yaml", "title: Notes", "title: Notebook");
+        reload().await;
+        let more = timeout(Duration::from_millis(300), line.read(&mut [0])).await;
+        assert!(more.is_err(), "the same terms, and it ends");
+        stage.house.change("guestpass.yaml", from, to);
+        reload().await;
+        let ends = timeout(Duration::from_secs(10), line.read_to_end(&mut read)).await;
+        assert!(ends.is_ok(), "it goes on with {to:?}");
+        stage.close().await;
+    }
 }
 
 #[tokio::test]

@@ -103,16 +103,17 @@ impl Way {
         let wanted = Wanted { app: &self.app, route, rule, host: HOST, path: "/", address: HERE };
         let permit = authorize(None, wanted, at(0)).unwrap();
         let (gate, plan) = (self.gate.clone(), self.gate.gateway.live.plan());
-        let (host, bound) = (HeaderValue::from_static(HOST), HOST.into());
+        let host = HeaderValue::from_static(HOST);
         let granted = Arc::new(Granted {
             plan,
             tally: self.gate.gateway.tallies.of(&self.app.name),
             permit,
             word: None,
             key: None,
+            by_token: false,
+            certified: false,
             cookies: Cookies::AsSent,
             host,
-            bound,
         });
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let watch = Watch { granted, gate, uri, method, client: HERE };

@@ -29,6 +29,10 @@ const UNSENT: usize = 256 * 1024;
 /// How long the head of an answer may be, in bytes.
 const HEAD_BYTES: u32 = 64 * 1024;
 
+/// How long an app that owes an answer over HTTP/2 may be silent until it is asked whether it is there, and how long it may
+/// take to say so.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// How an endpoint is reached, and what is spoken there.
 pub(super) struct Peer {
     pub(super) address: Address,
@@ -78,7 +82,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if h2 {
-        return greet_by_h2(stream).await;
+        return greet_by_h2(stream, SILENCE).await;
     }
     let (sender, connection) = http1::handshake(TokioIo::new(Patient::new(stream))).await?;
     tokio::spawn(connection.with_upgrades());
@@ -87,7 +91,7 @@ where
 
 /// The same by HTTP/2. An app begins by saying how many requests it takes at a time (RFC 9113, section 3.4);
 /// that is waited for, since those that are too many would wait for others that may never end.
-async fn greet_by_h2<T>(stream: T) -> Result<Fresh, Failure>
+async fn greet_by_h2<T>(stream: T, silence: Duration) -> Result<Fresh, Failure>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -98,6 +102,8 @@ where
         .initial_max_send_streams(UNSAID)
         .max_send_buf_size(UNSENT)
         .max_header_list_size(HEAD_BYTES)
+        .keep_alive_interval(silence)
+        .keep_alive_timeout(silence)
         .handshake(TokioIo::new(stream))
         .await?;
     while connection.current_max_send_streams() == UNSAID {
@@ -111,4 +117,34 @@ where
     let allowed = connection.current_max_send_streams().clamp(1, STREAMS);
     tokio::spawn(connection);
     Ok(Fresh::Many(sender, allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+    use std::future::pending;
+    use tokio::time::sleep;
+
+    #[tokio::test]
+    async fn an_app_that_owes_an_answer_and_is_gone_without_a_word_is_given_up() {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let mut app = h2::server::handshake(theirs).await.unwrap();
+            let asked = app.accept().await;
+            // From here on it reads nothing, writes nothing, and does not hang up.
+            pending::<()>().await;
+            drop((app, asked));
+        });
+        let silence = Duration::from_millis(50);
+        let Ok(Fresh::Many(mut sender, _)) = greet_by_h2(ours, silence).await else {
+            panic!("no connection")
+        };
+        sleep(5 * silence).await;
+        assert!(!sender.is_closed(), "who owes nothing may be silent");
+        let request = Request::get("http://wiki.example.com/").body(FromClient::Nothing).unwrap();
+        let answer = timeout(Duration::from_secs(10), sender.send_request(request)).await;
+        assert!(answer.expect("it is still waited for").is_err());
+        assert!(sender.is_closed());
+    }
 }

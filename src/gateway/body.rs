@@ -3,6 +3,8 @@
 use super::upstream::Returning;
 use super::watch::{Passing, Permitted};
 use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use std::pin::Pin;
@@ -19,6 +21,19 @@ pub(super) enum ToClient {
     Router(axum::body::Body),
     /// From an app.
     App(FromApp),
+}
+
+/// Makes an answer of the gate itself one to HEAD, which has no body (RFC 9110, section 9.3.2): its length stays. By HTTP/1.1
+/// hyper sees to that, by HTTP/2 it does not. An app knows what it was asked.
+pub(super) fn to_head(mut response: Response<ToClient>) -> Response<ToClient> {
+    if let ToClient::Page(_) | ToClient::Router(_) = response.body() {
+        let length = response.body().size_hint().exact().filter(|&length| length > 0);
+        if let Some(length) = length {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+        }
+        *response.body_mut() = ToClient::Page(Full::default());
+    }
+    response
 }
 
 impl Body for ToClient {

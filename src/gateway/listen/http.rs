@@ -4,11 +4,12 @@ use super::Patience;
 use super::drain::Phase;
 use super::peer::Peer;
 use super::stream::Stream;
+use crate::gateway::body::to_head;
 use crate::gateway::gate::Gate;
 use crate::gateway::memo::Memo;
 use crate::gateway::reset::reset;
 use axum::Router;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -124,7 +125,11 @@ impl Http {
         let service = service_fn(move |request| {
             counted.fetch_add(1, Ordering::Relaxed);
             let client = client.clone();
-            async move { Ok::<_, Infallible>(client.gate.answer(&client.peer, &client.memo, request).await) }
+            async move {
+                let is_head = request.method() == Method::HEAD;
+                let response = client.gate.answer(&client.peer, &client.memo, request).await;
+                Ok::<_, Infallible>(if is_head { to_head(response) } else { response })
+            }
         });
         // Who comes while the gateway is leaving may still ask.
         let over = if phase.is_leaving() { &phase.closed } else { &phase.leaving };

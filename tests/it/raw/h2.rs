@@ -4,6 +4,12 @@
 
 use super::Front;
 use crate::harness::{Frames, Outcome};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 
 type Field<'a> = (&'a [u8], &'a [u8]);
 
@@ -247,5 +253,37 @@ async fn a_cookie_in_crumbs_is_one_cookie() {
     assert_eq!(sent.all("cookie"), ["a=1; b=2"]);
     front.app.forget();
     Asked::new(&front, &carla).without("cookie").and("x-user", "forged").comes_to_nothing().await;
+    front.house.finish().await;
+}
+
+#[tokio::test]
+async fn a_page_of_ours_that_is_asked_for_by_head_has_a_length_and_no_body() {
+    let front = Front::open().await;
+    let carla = front.carla().await;
+    let cookie = carla.trim_end().strip_prefix("cookie: ").unwrap();
+    let stream = TokioIo::new(TcpStream::connect(front.house.front).await.unwrap());
+    let (mut sender, connection) = handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let ours = front.house.access_url.strip_prefix("http://").unwrap();
+    for (host, path, cookie, expected) in [
+        (&*front.host, "/a", "", 401),
+        (&front.host, "/staff", cookie, 403),
+        ("nowhere.example", "/", "", 421),
+        (&front.host, "/a%2fb", cookie, 400),
+        (ours, "/nothing", "", 404),
+    ] {
+        let request = Request::head(format!("http://{host}{path}")).header("cookie", cookie);
+        let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), expected, "{host}{path}");
+        let length: usize = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
+        assert!(length > 0, "{host}{path}");
+        // DATA would be an error: there is none for HEAD (RFC 9110, section 9.3.2).
+        let body = response.into_body().collect().await;
+        assert_eq!(
+            body.map(|body| body.to_bytes()).map_err(|error| error.to_string()),
+            Ok(Bytes::new()),
+            "{host}{path}"
+        );
+    }
     front.house.finish().await;
 }

@@ -221,25 +221,28 @@ impl<C: Claim> Walk<'_, C> {
         }
     }
 
-    /// Makes an account. Its id is written down at once: until a look was recorded nobody else knows it, and where nothing
-    /// of ours is in the account, nobody ever would.
+    /// Makes an account. Where no look would find it by something of ours, its id is written down at once: until a look
+    /// was recorded nobody else knows it.
     async fn create(&self, key: &Key, step: &Step) -> Result<Option<String>, Halt> {
         self.may_call()?;
         // What was asked for before us stays so, whatever becomes of this one.
-        let notes = self.connector.abilities().only_by_id && self.due.made != Made::Asked;
+        let abilities = self.connector.abilities();
+        let notes = abilities.only_by_id && self.due.made != Made::Asked;
         if notes {
             self.makes(&Made::Asked).await?;
         }
         let outcome = self.act(self.connector.apply(key, step)).await;
         match &outcome {
-            Ok(Some(native_id)) => self.makes(&Made::As(native_id.clone())).await?,
+            Ok(Some(native_id)) if abilities.only_by_id || abilities.unmarked => {
+                self.makes(&Made::As(native_id.clone())).await?;
+            }
             Err(halt) if notes && !matches!(halt, Halt::Fault(Fault::Unknown(_))) => {
                 if let Halt::Fault(fault) = halt {
                     self.rests(fault);
                 }
                 self.makes(&Made::Nothing).await?;
             }
-            Ok(None) | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         outcome
     }

@@ -26,6 +26,14 @@ macro_rules! claim {
     };
 }
 
+/// Whether something that a guard counts was taken from an account of target `$1`, since `$2` or not yet.
+macro_rules! narrowed_since {
+    () => {
+        "narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
+            AND (narrowed > $2 OR settled < version)"
+    };
+}
+
 /// By what it is found whether more is taken from a target's accounts than may be.
 pub struct Counted<'a> {
     /// Since when it counts.
@@ -253,15 +261,12 @@ pub(super) async fn narrowed(
     target: &TargetName,
     since: Timestamp,
 ) -> Result<u64, Error> {
-    let row = query(
-        "SELECT count(*) AS accounts FROM accounts WHERE target = $1
-            AND narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
-            AND (narrowed > $2 OR settled < version)",
-    )
-    .bind(target.as_str())
-    .bind(since.as_microsecond())
-    .fetch_one(reader)
-    .await?;
+    let row =
+        query(concat!("SELECT count(*) AS accounts FROM accounts WHERE target = $1 AND ", narrowed_since!()))
+            .bind(target.as_str())
+            .bind(since.as_microsecond())
+            .fetch_one(reader)
+            .await?;
     Ok(row.try_get::<i64, _>("accounts")?.unsigned_abs())
 }
 
@@ -272,12 +277,11 @@ pub(super) async fn accounts_in(
     target: &TargetName,
     since: Timestamp,
 ) -> Result<u64, Error> {
-    let row = query(
-        "SELECT count(*) AS accounts FROM accounts WHERE target = $1
-            AND (active = 1 OR wanted = 'active'
-                OR narrowed > coalesce((SELECT confirmed FROM targets WHERE name = $1), 0)
-                    AND (narrowed > $2 OR settled < version))",
-    )
+    let row = query(concat!(
+        "SELECT count(*) AS accounts FROM accounts WHERE target = $1 AND (active = 1 OR wanted = 'active' OR ",
+        narrowed_since!(),
+        ")"
+    ))
     .bind(target.as_str())
     .bind(since.as_microsecond())
     .fetch_one(reader)

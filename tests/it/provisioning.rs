@@ -227,6 +227,9 @@ async fn a_target_gets_no_more_requests_in_a_day_however_often_we_start() {
         .await;
     }
     assert!(asked() > PER_DAY, "there was enough for everybody");
+    // What is still to be done, and a look at everybody, may be more than a day has.
+    house.change(CONFIG, &format!("per-day: {PER_DAY}"), "per-day: 3000");
+    house.operator().orders("/reload", json!({})).await;
     house.turn(DAY);
     house.finish().await;
 }

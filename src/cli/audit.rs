@@ -4,8 +4,7 @@ use super::list::list;
 use super::table::{Columns, text};
 use super::{At, Done, Form, wait_for};
 use crate::audit::Head;
-use crate::config::{self, Config, count};
-use crate::document::Mistakes;
+use crate::config::{Config, count};
 use crate::store::Reading;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -48,10 +47,7 @@ impl Audit {
 
 /// Reads the store itself: whether a gateway runs makes no difference.
 fn verify(at: &At, noted: Option<Head>) -> Done {
-    let mut mistakes = Mistakes::default();
-    let config = Config::load(&at.config, &mut mistakes);
-    eprint!("{}", config::report(&mistakes));
-    let Some(Config { store, sealer, .. }) = config else { return Ok(ExitCode::FAILURE) };
+    let Some(Config { store, sealer, .. }) = at.load() else { return Ok(ExitCode::FAILURE) };
     let verified = wait_for(async { Ok(Reading::open(&store).await?.verify(&sealer, noted).await?) })?;
     let (head, forgotten) = (verified.head, verified.forgotten);
     let (events, pruned) = (count(usize::try_from(head.size - verified.pruned)?, "event"), verified.pruned);

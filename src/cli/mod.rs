@@ -29,6 +29,8 @@ mod table;
 mod targets;
 mod tokens;
 
+use crate::config::{self, Config};
+use crate::document::Mistakes;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -137,6 +139,16 @@ struct At {
     /// The configuration
     #[arg(long, short, env = "GUESTPASS_CONFIG", default_value = "guestpass.yaml", value_name = "FILE")]
     config: PathBuf,
+}
+
+impl At {
+    /// The configuration, if it is right. What is to be said of it is said.
+    fn load(&self) -> Option<Config> {
+        let mut mistakes = Mistakes::default();
+        let config = Config::load(&self.config, &mut mistakes);
+        eprint!("{}", config::report(&mistakes));
+        config
+    }
 }
 
 /// Which gateway is asked: the one that runs here, or one elsewhere.

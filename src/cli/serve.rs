@@ -3,8 +3,7 @@
 use super::At;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::document::Mistakes;
+use crate::config::Config;
 use crate::gateway::listen::Listener;
 use crate::gateway::listen::settings::Entry;
 use crate::telemetry;
@@ -28,10 +27,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
         telemetry::start(self.json_logs, "info");
-        let mut mistakes = Mistakes::default();
-        let config = Config::load(&self.at.config, &mut mistakes);
-        eprint!("{}", config::report(&mistakes));
-        let Some(config) = config else { return ExitCode::FAILURE };
+        let Some(config) = self.at.load() else { return ExitCode::FAILURE };
         match serve(config) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

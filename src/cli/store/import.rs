@@ -2,8 +2,7 @@
 
 use super::told;
 use crate::cli::{At, Done, wait_for};
-use crate::config::{self, Config};
-use crate::document::Mistakes;
+use crate::config::Config;
 use crate::store;
 use anyhow::Context;
 use clap::Args;
@@ -24,10 +23,7 @@ pub(in crate::cli) struct Import {
 
 impl Import {
     pub(in crate::cli) fn run(self) -> Done {
-        let mut mistakes = Mistakes::default();
-        let config = Config::load(&self.at.config, &mut mistakes);
-        eprint!("{}", config::report(&mistakes));
-        let Some(Config { store: place, sealer, .. }) = config else { return Ok(ExitCode::FAILURE) };
+        let Some(Config { store: place, sealer, .. }) = self.at.load() else { return Ok(ExitCode::FAILURE) };
         let from: Box<dyn BufRead> = match &self.file {
             None => Box::new(stdin().lock()),
             Some(path) => {

@@ -2,8 +2,7 @@
 
 use crate::cli::{At, Done, wait_for};
 use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::document::Mistakes;
+use crate::config::Config;
 use crate::store::{self, Store};
 use anyhow::Context;
 use clap::Args;
@@ -20,10 +19,7 @@ pub(in crate::cli) struct Restored {
 
 impl Restored {
     pub(in crate::cli) fn run(self) -> Done {
-        let mut mistakes = Mistakes::default();
-        let config = Config::load(&self.at.config, &mut mistakes);
-        eprint!("{}", config::report(&mistakes));
-        let Some(Config { store: place, sealer, .. }) = config else { return Ok(ExitCode::FAILURE) };
+        let Some(Config { store: place, sealer, .. }) = self.at.load() else { return Ok(ExitCode::FAILURE) };
         let name = place.to_string();
         let ended = wait_for(async {
             let done = Store::restored(place, sealer, Clock::system().now()).await;

@@ -36,7 +36,7 @@ impl Lock {
     /// what it is.
     pub(super) fn note(&self, event: i64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever commits is not stopped between their commit and this.
+        // Of two who committed, the later one may come first.
         if event > *last {
             self.write(event);
             *last = event;

@@ -69,9 +69,8 @@ async fn a_sign_in_that_is_ended_takes_its_token_with_it_and_no_other() {
 async fn what_was_made_before_the_store_was_put_back_may_have_been_ended_since() {
     let stage = stage().await;
     let token = stage.provider.access_token(json!({}));
-    let at = stage.house.clock.now().as_microsecond() + 10_000_000;
-    let words: &str = Box::leak(format!("UPDATE instance SET restored = {at}").into_boxed_str());
-    stage.house.database.suffers(crate::harness::Deed::both(words)).await;
+    let restored = "UPDATE instance SET restored = high_water + 10000000";
+    stage.house.database.suffers(crate::harness::Deed::both(restored)).await;
     fails(&stage, "of before", &token, 401, "invalid_token", "token_ended").await;
     stage.house.turn(SignedDuration::from_secs(11));
     passes(&stage, "of after", &stage.provider.access_token(json!({}))).await;
